@@ -1,0 +1,142 @@
+"""How is the disk changed so that a power cut or a kill leaves the old state or the new one?
+
+Every change of a host's disk goes through here.  The order is always: temporary name, all bytes, fsync, rename or
+link into place, fsync of the directory (design, rule 13; fsync(2), rename(2), link(2)).  Each primitive passes a
+named fault point before it acts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Union
+
+from deployer.agent.fault import point
+
+PathLike = Union[str, Path]
+TEMPORARY = ".tmp-"
+
+
+def temporary(path: PathLike) -> str:
+    """A name beside `path` that nothing else uses; what a kill leaves of these is swept by the next writer."""
+    folder, name = os.path.split(str(path))
+    return os.path.join(folder, f"{TEMPORARY}{name}-{secrets.token_hex(6)}")
+
+
+def write(path: PathLike, content: bytes, *, mode: int = 0o644, name: str = "write") -> None:
+    """Replace `path` with `content`, whole or not at all, durable when it returns."""
+    part = _write_part(path, content, mode, name)
+    point(f"{name}.rename")
+    os.rename(part, str(path))
+    sync_directory(os.path.dirname(str(path)))
+
+
+def publish(path: PathLike, content: bytes, *, mode: int = 0o444, name: str = "publish") -> None:
+    """Make `path` with `content` if there is none yet; `FileExistsError` if there is: two writers cannot both win."""
+    part = _write_part(path, content, mode, name)
+    try:
+        point(f"{name}.link")
+        os.link(part, str(path))
+    finally:
+        os.unlink(part)
+    sync_directory(os.path.dirname(str(path)))
+    point(f"{name}.published")
+
+
+def point_link(path: PathLike, target: str, *, name: str) -> None:
+    """Make the symbolic link `path` lead to `target` by one rename(2), durable when it returns."""
+    part = temporary(path)
+    point(f"{name}.symlink")
+    os.symlink(target, part)
+    point(f"{name}.rename")
+    os.rename(part, str(path))
+    sync_directory(os.path.dirname(str(path)))
+    point(f"{name}.renamed")
+
+
+def move(source: PathLike, target: PathLike, *, name: str) -> None:
+    """Rename within a file system, durable when it returns."""
+    point(f"{name}.rename")
+    os.rename(str(source), str(target))
+    sync_directory(os.path.dirname(str(target)))
+    point(f"{name}.renamed")
+
+
+def make_directory(path: PathLike, *, mode: int = 0o755) -> None:
+    """Make `path` and its parents if they are missing."""
+    if not os.path.isdir(str(path)):
+        os.makedirs(str(path), exist_ok=True)
+        os.chmod(str(path), mode)
+
+
+def remove(path: PathLike, *, name: str) -> None:
+    """Remove a file, a link or a whole read-only tree; missing is fine.  A tree vanishes by one rename first."""
+    path = str(path)
+    if os.path.islink(path) or os.path.isfile(path):
+        point(f"{name}.unlink")
+        os.unlink(path)
+        sync_directory(os.path.dirname(path))
+    elif os.path.isdir(path):
+        if not os.path.basename(path).startswith(TEMPORARY):
+            point(f"{name}.rename")
+            gone = temporary(path)
+            os.rename(path, gone)
+            path = gone
+        point(f"{name}.rmtree")
+        remove_tree(path)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a tree whose directories may be read-only."""
+    for folder, _, _ in os.walk(path):
+        os.chmod(folder, 0o700)
+    shutil.rmtree(path)
+
+
+def sync_directory(path: str) -> None:
+    """fsync the directory `path`: names made or renamed in it survive a power cut from here on."""
+    descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_filesystem(path: PathLike) -> None:
+    """One checked syncfs(2) of the file system that holds `path`; `OSError` if any write before it was lost."""
+    point("syncfs")
+    descriptor = os.open(str(path), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write every byte: a nearly full disk makes short writes without an error."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _write_part(path: PathLike, content: bytes, mode: int, name: str) -> str:
+    part = temporary(path)
+    point(f"{name}.create")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            write_all(descriptor, content)
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        os.unlink(part)
+        raise
+    return part

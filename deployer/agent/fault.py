@@ -1,0 +1,29 @@
+"""Where can a command be cut off?  Named points, so that a test can kill it at every one of them.
+
+`DEPLOYER_FAULT=stage.link:3` kills this process with SIGKILL the third time it passes that point;
+`DEPLOYER_FAULT_TRACE=FILE` appends each point that is passed.  Every change of the disk (`agent/durable.py`) and
+every word to a process manager passes one, so a sweep over the trace is a sweep over every step.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+_passed: dict[str, int] = {}
+
+
+def point(name: str) -> None:
+    """Pass the point `name`; die here if the environment says so."""
+    trace = os.environ.get("DEPLOYER_FAULT_TRACE")
+    if trace:
+        descriptor = os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.write(descriptor, name.encode() + b"\n")
+        os.close(descriptor)
+    fatal = os.environ.get("DEPLOYER_FAULT")
+    if fatal:
+        wanted, _, nth = fatal.partition(":")
+        if wanted == name:
+            _passed[name] = _passed.get(name, 0) + 1
+            if _passed[name] == int(nth or 1):
+                os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,68 @@
+"""What must a process manager be able to do?  The protocol; `supervisor.py` is the embedded one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Mapping, Protocol, Sequence
+
+from deployer.core.formation import Process
+from deployer.core.manifest import ProcessType
+
+UP, STARTING, CRASHED, STOPPING, STOPPED = "up", "starting", "crashed", "stopping", "stopped"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A process as its manager sees it.
+
+    `state` is one of `up` (its command runs), `starting`, `crashed` (it ended and will be started again after a
+    while), `stopping`, `stopped`; `pid` is 0 where nothing runs; `since` is the start of this state in seconds of the
+    epoch; `restarts` counts the starts after the first; `reason` says how it last ended.
+    """
+
+    process: Process
+    state: str
+    pid: int
+    since: float
+    restarts: int
+    reason: str = ""
+
+
+class ProcessManager(Protocol):
+    """Keeps the processes of one app's target on one host alive.
+
+    A process is started as the release's own launcher (`releases/vN/agent.pyz launch web 1 --port 5000`) and
+    nothing else; what the manager is told to run survives the manager's own restart.  Every call passes fault
+    points, is idempotent and returns within a bounded time.
+    """
+
+    kind: str
+
+    def ensure(self) -> None:
+        """Have the manager itself running; end processes that an earlier one left behind."""
+        ...
+
+    def instances(self) -> list[Instance]:
+        """All processes it has been told to run (or is still stopping), sorted; [] where it does not run."""
+        ...
+
+    def start(self, processes: Sequence[Process], types: Mapping[str, ProcessType]) -> None:
+        """Run these from now on; one that it already runs stays as it is.  Returns without waiting for readiness."""
+        ...
+
+    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> None:
+        """End these for good: SIGTERM to the process group, SIGKILL to all of it after `stop_timeout`.
+
+        With `wait`, returns when nothing of them is left.
+        """
+        ...
+
+    def tail(self, process: Process, lines: int) -> bytes:
+        """The last `lines` lines that the process wrote to stdout and stderr."""
+        ...
+
+    def follow(
+        self, processes: Sequence[Process], lines: int, emit: Callable[[Process, bytes], None], idle: Callable[[], bool]
+    ) -> None:
+        """Give `emit` the last `lines` lines of each and every new line; ends when `idle()`, called often, is true."""
+        ...

@@ -1,0 +1,101 @@
+"""Where do files' contents live, once each?  `objects/ab/cdef…`, named by sha256, read-only.
+
+A hard link shares its mode with all others, so an executable content is an object of its own (`….x`).
+Objects are linked into release directories; an operator's builds live in the same kind of store.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+
+from deployer.agent import durable
+from deployer.agent.fault import point
+from deployer.core.errors import Drift
+from deployer.core.manifest import File
+
+BLOCK = 1024 * 1024
+
+
+class Objects:
+    """The store of contents below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._folders: set[str] = set()
+
+    def path(self, file: File) -> str:
+        """Where the content of `file` is, or would be."""
+        return f"{self.root}/{file.sha256[:2]}/{file.sha256[2:]}{'.x' if file.executable else ''}"
+
+    def has(self, file: File) -> bool:
+        """Whether the content is here, with its size."""
+        try:
+            return os.lstat(self.path(file)).st_size == file.size
+        except FileNotFoundError:
+            return False
+
+    def receive(self, file: File, stream: BinaryIO) -> None:
+        """Read exactly `file.size` bytes from `stream`, check their digest and keep them; `Drift` if it differs."""
+        part = self._part(file)
+        digest, left = hashlib.sha256(), file.size
+        point("object.create")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            while left:
+                block = stream.read(min(left, BLOCK))
+                if not block:
+                    raise Drift(f"{file.path}: the stream ended {left} bytes early", hint="run the command again")
+                digest.update(block)
+                durable.write_all(descriptor, block)
+                left -= len(block)
+            if digest.hexdigest() != file.sha256:
+                raise Drift(f"{file.path}: what arrived is not what was built", hint="run the command again")
+            os.fchmod(descriptor, 0o555 if file.executable else 0o444)
+        except BaseException:
+            os.unlink(part)
+            raise
+        finally:
+            os.close(descriptor)
+        self._settle(part, file)
+
+    def adopt(self, path: str, file: File) -> None:
+        """Move the file at `path`, whose digest the caller has just taken, into the store."""
+        part = self._part(file)
+        try:
+            os.rename(path, part)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copyfile(path, part)
+            os.unlink(path)
+        os.chmod(part, 0o555 if file.executable else 0o444)
+        os.utime(part, (0, 0))
+        self._settle(part, file)
+
+    def link(self, file: File, target: str) -> None:
+        """Make `target` the content of `file`: a hard link, or a copy where the file system allows no more links."""
+        try:
+            os.link(self.path(file), target)
+        except OSError as error:
+            if error.errno not in (errno.EMLINK, errno.EXDEV, errno.EPERM):
+                raise
+            shutil.copyfile(self.path(file), target)
+            os.chmod(target, 0o555 if file.executable else 0o444)
+            os.utime(target, (0, 0))
+
+    def _part(self, file: File) -> str:
+        folder = f"{self.root}/{file.sha256[:2]}"
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+        return durable.temporary(self.path(file))
+
+    def _settle(self, part: str, file: File) -> None:
+        os.utime(part, (0, 0))  # the same time on every host: a later edit shows at a glance
+        point("object.rename")
+        os.rename(part, self.path(file))

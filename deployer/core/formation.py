@@ -1,0 +1,125 @@
+"""Which processes make a formation, and which ports do they get?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Callable, Iterable, Mapping, Optional
+
+from deployer.core.errors import NotFound, UsageError
+from deployer.core.manifest import ProcessType
+
+FIRST_PORT = 5000
+TYPE_STEP = 100
+APP_STEP = 1000
+MOST = 99
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of a release: `web.1` of v100, with its port (1 to 65535)."""
+
+    release: int
+    type: str
+    number: int
+    port: int
+
+    @property
+    def name(self) -> str:
+        """`web.1`."""
+        return f"{self.type}.{self.number}"
+
+
+def expand(release: int, formation: Mapping[str, int], ports: Mapping[str, int]) -> list[Process]:
+    """The processes of a formation, in the order of the formation and their numbers.
+
+    `ports` holds the first port of each type; the n-th process of a type has the n-th port from there.
+    """
+    return [
+        Process(release, kind, number, ports[kind] + number - 1)
+        for kind, count in formation.items()
+        for number in range(1, count + 1)
+    ]
+
+
+def allocate(
+    types: Iterable[ProcessType], known: Mapping[str, int], free: Callable[[int], bool]
+) -> dict[str, int]:
+    """The first port of every type: its own `port`, the one it has had before, or the next hundred that is free.
+
+    As Foreman does it, 5000 + 100 x type, but a type keeps its ports for good (`known`), so that no other line
+    of the Procfile can shift them; and a second app on the host begins at the next thousand that is `free`.
+    """
+    ports = {kind.name: kind.port for kind in types if kind.port}
+    ports.update({name: port for name, port in known.items() if name not in ports})
+    own = [port for name, port in known.items() if port >= FIRST_PORT]
+    base = min(own) // APP_STEP * APP_STEP if own else next(
+        (base for base in range(FIRST_PORT, 30000, APP_STEP) if free(base)), FIRST_PORT
+    )
+    used = set(ports.values())
+    for kind in types:
+        if kind.name not in ports:
+            port = next(p for p in range(base, 65000, TYPE_STEP) if not used & set(range(p, p + TYPE_STEP)))
+            ports[kind.name] = port
+            used.add(port)
+    return ports
+
+
+def default_formation(types: Iterable[ProcessType], declared: Mapping[str, int]) -> dict[str, int]:
+    """What a target's formation is: as declared, else one of each type but `console` and `release`."""
+    names = [kind.name for kind in types]
+    unknown = [name for name in declared if name not in names]
+    if unknown:
+        raise NotFound(
+            f"the formation names {', '.join(unknown)}, but the build has {', '.join(names) or 'no process types'}",
+            hint="add it to the Procfile or take it out of `formation` in deploy.yaml",
+        )
+    if declared:
+        return {name: declared.get(name, 0) for name in names}
+    return {name: 1 for name in names}
+
+
+def next_formation(
+    declared: Mapping[str, int], before: Mapping[str, int], actual: Mapping[str, int]
+) -> dict[str, int]:
+    """The formation of a run: what `scale` made of a type stays, until deploy.yaml says something new for it.
+
+    `declared` is the release's formation, `before` that of the release that ran last, `actual` what it was scaled to.
+    """
+    return {
+        name: actual[name] if name in actual and before.get(name) == count else count
+        for name, count in declared.items()
+    }
+
+
+def scaled(actual: Mapping[str, int], changes: Iterable[str]) -> dict[str, int]:
+    """The formation after `web=3`, `worker+1`, `clock-1`; `UsageError` or `NotFound` names what is wrong."""
+    formation = dict(actual)
+    for change in changes:
+        match = re.match(r"([A-Za-z0-9][A-Za-z0-9_-]*?)(=|\+|-)(\d{1,6})\Z", change)
+        if not match:
+            raise UsageError(f"{change!r} is no change of a formation", hint="say `web=3`, `worker+1` or `worker-1`")
+        name, sign, digits = match.groups()
+        if name not in formation:
+            raise no_such_type(name, formation)
+        count = {"=": 0, "+": formation[name], "-": formation[name]}[sign] + int(digits) * (-1 if sign == "-" else 1)
+        if not 0 <= count <= MOST:
+            raise UsageError(f"{change}: {name} would be {count}; a type can have 0 to {MOST} processes", hint="")
+        formation[name] = count
+    return formation
+
+
+def no_such_type(name: str, types: Iterable[str]) -> NotFound:
+    """The failure that says which process types there are."""
+    return NotFound(f"there is no process type {name!r}", hint=f"the release has: {', '.join(types) or 'none'}")
+
+
+def selected(processes: Iterable[Process], kind: str, number: Optional[int]) -> list[Process]:
+    """Those of `processes` that `web` or `web.1` names; `NotFound` if none does."""
+    everything = list(processes)
+    chosen = [p for p in everything if p.type == kind and number in (None, p.number)]
+    if not chosen:
+        name = kind if number is None else f"{kind}.{number}"
+        names = ", ".join(p.name for p in everything) or "nothing"
+        raise NotFound(f"there is no process {name}", hint=f"the formation has: {names}")
+    return chosen

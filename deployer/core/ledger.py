@@ -1,0 +1,271 @@
+"""The ledger's rules: which records are valid, what the next one is, what is current, what a rollback runs.
+
+No I/O: `agent/ledger.py` writes what these return.  A record is canonical JSON; `prev` is the digest of the
+record before it, so that nothing can be altered, left out or reordered unseen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping, Optional, Sequence
+
+from deployer.core import canonical
+from deployer.core.errors import Drift, NotFound, ReleaseRefused
+from deployer.core.names import release_number
+
+FORMAT = 1
+FIRST_PREV = "0" * 64
+_DOMAIN = b"deployer-ledger-v1\0"
+
+SUCCEEDED, RESTORED, MIXED, FAILED = "succeeded", "restored", "mixed", "failed"
+BROUGHT_UP = ("run", "ship", "rollback", "config")  # the causes that change which release is current
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the ledger: `kind` is `release` or `run`; `body` holds the fields of that kind."""
+
+    seq: int
+    prev: str
+    kind: str
+    body: dict[str, Any] = field(default_factory=dict)
+
+    def render(self) -> bytes:
+        """The record's bytes: one line."""
+        fields = {"format": FORMAT, "seq": self.seq, "prev": self.prev, "kind": self.kind}
+        return canonical.dumps({**self.body, **fields}) + b"\n"
+
+    @property
+    def digest(self) -> str:
+        """What the next record's `prev` is."""
+        return digest(self.render())
+
+
+def digest(line: bytes) -> str:
+    """The digest of a record's bytes, as the next record names it."""
+    return canonical.sha256(_DOMAIN + line)
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release of the ledger: this build, with this config.  `config` and `spec` are digests."""
+
+    version: int
+    build: str
+    config: str
+    spec: str
+    commit: str
+    by: str
+    at: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One attempt to bring a release up, with its outcome."""
+
+    release: int
+    cause: str
+    outcome: str
+    previous: Optional[int]
+    formation: Mapping[str, int]
+    stopped: bool
+    by: str
+    at: str
+    attempt: str
+    error: str = ""
+
+
+class Ledger:
+    """All records of a target, checked.  `Ledger.read` is the only way from bytes to a ledger."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.records = tuple(records)
+        self.releases: dict[int, Release] = {}
+        self.runs: list[Run] = []
+        for record in self.records:
+            if record.kind == "release":
+                release = _release(record)
+                self.releases[release.version] = release
+            else:
+                self.runs.append(_run(record))
+
+    @staticmethod
+    def read(lines: Iterable[bytes], *, where: str = "the ledger") -> Ledger:
+        """The ledger whose records are `lines`, oldest first; `Drift` names the first that does not fit."""
+        records: list[Record] = []
+        prev, version = FIRST_PREV, 0
+        for seq, line in enumerate(lines, 1):
+            try:
+                fields = canonical.loads(line[:-1] if line.endswith(b"\n") else b"")
+                if fields.pop("format") != FORMAT or fields.pop("seq") != seq or fields.pop("prev") != prev:
+                    raise ValueError("it does not follow the record before it")
+                record = Record(seq, prev, fields.pop("kind"), fields)
+                if record.kind == "release":
+                    version += 1
+                    if _release(record).version != version:
+                        raise ValueError(f"v{version} was expected")
+                elif record.kind != "run" or not 0 < _run(record).release <= version:
+                    raise ValueError("it is neither a release nor the run of one")
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise Drift(
+                    f"{where}: record {seq:08d} does not fit: {error}",
+                    hint="the ledger was altered or damaged; nothing was changed.  Compare it with a copy of it",
+                ) from error
+            records.append(record)
+            prev = record.digest
+        return Ledger(records)
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """The number and the digest of the newest record; (0, 64 zeros) for an empty ledger."""
+        return (self.records[-1].seq, self.records[-1].digest) if self.records else (0, FIRST_PREV)
+
+    def next(self, kind: str, body: Mapping[str, Any]) -> Record:
+        """The record that would follow."""
+        seq, prev = self.head
+        return Record(seq + 1, prev, kind, dict(body))
+
+    def with_(self, record: Record) -> Ledger:
+        """The ledger with `record` added to it."""
+        return Ledger([*self.records, record])
+
+    @property
+    def newest(self) -> Optional[int]:
+        """The highest release number, or None."""
+        return max(self.releases, default=None)
+
+    @property
+    def next_version(self) -> int:
+        """The number of the next release: never one that was used before."""
+        return (self.newest or 0) + 1
+
+    @property
+    def current_run(self) -> Optional[Run]:
+        """The newest run that succeeded, or None."""
+        return next((run for run in reversed(self.runs) if run.outcome == SUCCEEDED), None)
+
+    @property
+    def current(self) -> Optional[int]:
+        """The release of the newest run that succeeded, or None."""
+        run = self.current_run
+        return run.release if run else None
+
+    def outcome(self, version: int) -> str:
+        """How the newest attempt to bring `version` up ended, or '' if it was never run."""
+        return next((r.outcome for r in reversed(self.runs) if r.release == version and r.cause in BROUGHT_UP), "")
+
+    def succeeded(self, version: int) -> bool:
+        """Whether a run of `version` ever succeeded."""
+        return any(run.release == version and run.outcome == SUCCEEDED for run in self.runs)
+
+    @property
+    def config_base(self) -> Optional[int]:
+        """The release whose stored config the next release goes on from.
+
+        The newest release, unless another one was brought up after it was made: a rollback restores the config
+        too, and what was rolled back must not come back with the next release.
+        """
+        for record in reversed(self.records):
+            if record.kind == "release":
+                return _release(record).version
+            run = _run(record)
+            if run.outcome == SUCCEEDED and run.cause in BROUGHT_UP:
+                return run.release
+        return None
+
+    def release(self, version: int) -> Release:
+        """Release `version`, or `NotFound`."""
+        try:
+            return self.releases[version]
+        except KeyError:
+            raise NotFound(f"there is no release v{version}", hint="`deploy releases` lists them") from None
+
+    def find(self, text: str) -> Release:
+        """The release that `v99`, `99` or the beginning of a build's id (four digits at least) names."""
+        number = release_number(text)
+        if number is not None and number in self.releases:
+            return self.releases[number]
+        matching = [r for r in self.releases.values() if len(text) >= 4 and r.build.startswith(text)]
+        if len({r.build for r in matching}) == 1:
+            return matching[-1]
+        if matching:
+            raise NotFound(f"{text} begins the ids of {len(matching)} builds", hint="give more of its digits")
+        if number is not None:
+            return self.release(number)
+        raise NotFound(f"there is no release {text!r}", hint="`deploy releases` lists them")
+
+
+def rollback_target(ledger: Ledger, to: Optional[int]) -> Release:
+    """The release a rollback runs: `to`, or the newest one below the current whose run succeeded."""
+    if to is not None:
+        return ledger.release(to)
+    current = ledger.current
+    if current is None:
+        raise NotFound("nothing runs here yet, so there is nothing to go back from", hint="`deploy run` runs a release")
+    earlier = [v for v in ledger.releases if v < current and ledger.succeeded(v)]
+    if not earlier:
+        raise NotFound(f"no release before v{current} ever ran well", hint="name one: `deploy rollback v1`")
+    return ledger.releases[max(earlier)]
+
+
+def expect(ledger: Ledger, version: Optional[int]) -> None:
+    """`ReleaseRefused` unless the newest release is `version` (what the caller last saw)."""
+    if version is not None and ledger.newest != version:
+        raise ReleaseRefused(
+            f"the newest release is {'v%d' % ledger.newest if ledger.newest else 'none'}, not v{version} as expected",
+            hint="look at `deploy releases`, then decide again",
+        )
+
+
+def kept(ledger: Ledger, keep: int, running: Iterable[int]) -> set[int]:
+    """The releases that a prune leaves: the newest `keep`, and all that something still depends on.
+
+    Those are: the current one, the one a bare rollback would choose, the one the next config goes on from, and
+    every one that a process still runs from.
+    """
+    stay = set(sorted(ledger.releases)[-keep:] if keep else [])
+    stay.update(running)
+    stay.update(v for v in (ledger.current, ledger.config_base) if v is not None)
+    try:
+        stay.add(rollback_target(ledger, None).version)
+    except NotFound:
+        pass  # nothing to roll back to: nothing to keep for it
+    return stay & set(ledger.releases)
+
+
+def _release(record: Record) -> Release:
+    body = record.body
+    return Release(
+        version=_int(body["version"]),
+        build=str(body["build"]),
+        config=str(body["config"]),
+        spec=str(body["spec"]),
+        commit=str(body["commit"]),
+        by=str(body["by"]),
+        at=str(body["at"]),
+        cause=str(body["cause"]),
+    )
+
+
+def _run(record: Record) -> Run:
+    body = record.body
+    previous = body["previous"]
+    return Run(
+        release=_int(body["release"]),
+        cause=str(body["cause"]),
+        outcome=str(body["outcome"]),
+        previous=None if previous is None else _int(previous),
+        formation={str(name): _int(count) for name, count in body["formation"].items()},
+        stopped=bool(body["stopped"]),
+        by=str(body["by"]),
+        at=str(body["at"]),
+        attempt=str(body["attempt"]),
+        error=str(body.get("error", "")),
+    )
+
+
+def _int(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a number")
+    return value

@@ -1,0 +1,218 @@
+"""What does a build consist of, and what is its id?
+
+A manifest is text: one canonical JSON line about the build (its `Launch`), then a line for each entry,
+sorted by the bytes of its path.  The build's id is the sha256 of these bytes: no times, no owners, nothing
+compressed (design, rule 1).
+
+    {"format":1,"processes":…}
+    f 644 <sha256> <size> path          a file; 755 where its owner may execute it
+    l <target> path                     a symbolic link that stays inside; both JSON strings
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from deployer.core import canonical
+
+FORMAT = 1
+LONGEST_PATH = 1024
+LONGEST_PART = 255
+DEEPEST = 64
+
+
+class BadManifest(ValueError):
+    """The bytes are no manifest, or one of its paths is not safe to make."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a build.  `sha256` in hex, `size` in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+    executable: bool = False
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symbolic link of a build; its target is relative and stays inside the build."""
+
+    path: str
+    target: str
+
+
+Entry = Union[File, Link]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An interpreter that the build needs on the host.
+
+    `link` is where, inside the build, the host puts a link to it; `match` is `exact` (full version) or `minor`.
+    A vendored binary made for 3.11.7 can fail on 3.11.2, therefore `exact` is the default.
+    """
+
+    kind: str
+    version: str
+    abi: str
+    machine: str
+    link: str
+    match: str = "exact"
+
+
+@dataclass(frozen=True)
+class ProcessType:
+    """A process type: its command, given to `sh -c` unchanged, and how its processes live.  Times in seconds."""
+
+    name: str
+    command: str
+    health: str = ""
+    port: int = 0
+    boot_timeout: float = 60
+    stop_timeout: float = 30
+    healthy_time: float = 3
+    update: str = "rolling"
+    binds_port: bool = False
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a build says about launching itself: it is target-independent and part of the build's id."""
+
+    pack: str
+    processes: tuple[ProcessType, ...] = ()
+    release_command: str = ""
+    console: str = ""
+    required: tuple[str, ...] = ()
+    runtimes: tuple[Runtime, ...] = ()
+    path: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A build's content: `launch` and its entries, sorted by the bytes of their paths."""
+
+    launch: dict[str, Any]
+    entries: tuple[Entry, ...]
+
+    @property
+    def files(self) -> list[File]:
+        """The entries that are files."""
+        return [entry for entry in self.entries if isinstance(entry, File)]
+
+    @property
+    def size(self) -> int:
+        """The sum of all files' sizes, in bytes."""
+        return sum(entry.size for entry in self.files)
+
+    def render(self) -> bytes:
+        """The manifest's bytes."""
+        lines = [canonical.dumps({"format": FORMAT, **self.launch}).decode()]
+        lines += [_line(entry) for entry in self.entries]
+        return ("\n".join(lines) + "\n").encode()
+
+    @property
+    def id(self) -> str:
+        """The build's id: 64 hex digits."""
+        return canonical.sha256(self.render())
+
+
+def manifest(launch: dict[str, Any], entries: list[Entry]) -> Manifest:
+    """A manifest of these entries, sorted and checked; `BadManifest` names the first path that is not safe."""
+    ordered = tuple(sorted(entries, key=lambda entry: entry.path.encode()))
+    check(ordered)
+    return Manifest(launch, ordered)
+
+
+def parse(text: bytes) -> Manifest:
+    """The manifest that `render` wrote, checked again: it may come from anywhere."""
+    try:
+        lines = text.decode().split("\n")
+        header = canonical.loads(lines[0].encode())
+        if lines.pop() != "" or header.pop("format") != FORMAT:
+            raise BadManifest(f"not a manifest of format {FORMAT}")
+        entries = tuple(_entry(line) for line in lines[1:])
+    except (ValueError, KeyError, IndexError, AttributeError) as error:
+        raise BadManifest(f"not a manifest: {error}") from error
+    check(entries)
+    found = Manifest(header, entries)
+    if found.render() != text:
+        raise BadManifest("not in canonical form")
+    return found
+
+
+def check(entries: tuple[Entry, ...]) -> None:
+    """Refuse what must never be unpacked: escaping or absolute paths and links, duplicates, a file as a folder."""
+    leaves = {entry.path for entry in entries}
+    folders: set[str] = set()
+    previous = b""
+    for entry in entries:
+        path, raw = entry.path, entry.path.encode()
+        reason = unsafe_path(path) or (unsafe_link(path, entry.target) if isinstance(entry, Link) else "")
+        if reason:
+            raise BadManifest(f"{path!r}: {reason}")
+        if raw <= previous:
+            raise BadManifest(f"{path!r}: stands twice or out of order")
+        folder = posixpath.dirname(path)
+        while folder and folder not in folders:
+            if folder in leaves:
+                raise BadManifest(f"{path!r}: {folder!r} is not a folder")
+            folders.add(folder)
+            folder = posixpath.dirname(folder)
+        previous = raw
+
+
+def unsafe_path(path: str) -> str:
+    """Why `path` may not be made below a release, or ''."""
+    parts = path.split("/")
+    if not path or path.startswith("/"):
+        return "an absolute or empty path"
+    if any(part in ("", ".", "..") for part in parts):
+        return "leads outside, or is not normal"
+    if any(ord(char) < 32 or ord(char) == 127 for char in path):
+        return "has a control character"
+    if len(path.encode()) > LONGEST_PATH or max(len(part.encode()) for part in parts) > LONGEST_PART:
+        return "too long"
+    return "too deep" if len(parts) > DEEPEST else ""
+
+
+def unsafe_link(path: str, target: str) -> str:
+    """Why a symbolic link at `path` to `target` may not be made, or ''."""
+    if not target or target.startswith("/"):
+        return f"an absolute link to {target!r}"
+    parts = target.split("/")
+    descended = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
+    if ".." in parts[descended:]:  # `a/..` leads elsewhere where `a` is a link: only leading `..` can be checked
+        return f"a link to {target!r}, which goes down and up again"
+    resolved = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    if resolved == ".." or resolved.startswith("../"):
+        return f"a link that leads outside, to {target!r}"
+    if any(ord(char) < 32 or ord(char) == 127 for char in target):
+        return "a link with a control character"
+    return ""
+
+
+def _line(entry: Entry) -> str:
+    if isinstance(entry, Link):
+        return f"l {json.dumps(entry.target, ensure_ascii=False)} {json.dumps(entry.path, ensure_ascii=False)}"
+    return f"f {'755' if entry.executable else '644'} {entry.sha256} {entry.size} {entry.path}"
+
+
+def _entry(line: str) -> Entry:
+    if line.startswith("f "):
+        _, mode, sha256, size, path = line.split(" ", 4)
+        if mode not in ("644", "755") or len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+            raise BadManifest(f"not an entry: {line!r}")
+        return File(path, sha256, int(size), mode == "755")
+    decoder = json.JSONDecoder()
+    target, end = decoder.raw_decode(line, 2)
+    path, _ = decoder.raw_decode(line, end + 1)
+    if not line.startswith("l ") or not isinstance(target, str) or not isinstance(path, str):
+        raise BadManifest(f"not an entry: {line!r}")
+    return Link(path, target)
