@@ -97,7 +97,7 @@ def remove_tree(path: str) -> None:
 
 
 def sync_directory(path: str) -> None:
-    """fsync the directory `path`: names made or renamed in it survive a power cut from here on."""
+    """Fsync the directory `path`: names made or renamed in it survive a power cut from here on."""
     descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

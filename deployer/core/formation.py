@@ -42,9 +42,7 @@ def expand(release: int, formation: Mapping[str, int], ports: Mapping[str, int])
     ]
 
 
-def allocate(
-    types: Iterable[ProcessType], known: Mapping[str, int], free: Callable[[int], bool]
-) -> dict[str, int]:
+def allocate(types: Iterable[ProcessType], known: Mapping[str, int], free: Callable[[int], bool]) -> dict[str, int]:
     """The first port of every type: its own `port`, the one it has had before, or the next hundred that is free.
 
     As Foreman does it, 5000 + 100 x type, but a type keeps its ports for good (`known`), so that no other line
@@ -53,8 +51,10 @@ def allocate(
     ports = {kind.name: kind.port for kind in types if kind.port}
     ports.update({name: port for name, port in known.items() if name not in ports})
     own = [port for name, port in known.items() if port >= FIRST_PORT]
-    base = min(own) // APP_STEP * APP_STEP if own else next(
-        (base for base in range(FIRST_PORT, 30000, APP_STEP) if free(base)), FIRST_PORT
+    base = (
+        min(own) // APP_STEP * APP_STEP
+        if own
+        else next((base for base in range(FIRST_PORT, 30000, APP_STEP) if free(base)), FIRST_PORT)
     )
     used = set(ports.values())
     for kind in types:
@@ -76,12 +76,10 @@ def default_formation(types: Iterable[ProcessType], declared: Mapping[str, int])
         )
     if declared:
         return {name: declared.get(name, 0) for name in names}
-    return {name: 1 for name in names}
+    return dict.fromkeys(names, 1)
 
 
-def next_formation(
-    declared: Mapping[str, int], before: Mapping[str, int], actual: Mapping[str, int]
-) -> dict[str, int]:
+def next_formation(declared: Mapping[str, int], before: Mapping[str, int], actual: Mapping[str, int]) -> dict[str, int]:
     """The formation of a run: what `scale` made of a type stays, until deploy.yaml says something new for it.
 
     `declared` is the release's formation, `before` that of the release that ran last, `actual` what it was scaled to.

@@ -6,6 +6,7 @@ record before it, so that nothing can be altered, left out or reordered unseen.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
@@ -212,8 +213,9 @@ def rollback_target(ledger: Ledger, to: Optional[int]) -> Release:
 def expect(ledger: Ledger, version: Optional[int]) -> None:
     """`ReleaseRefused` unless the newest release is `version` (what the caller last saw)."""
     if version is not None and ledger.newest != version:
+        newest = f"v{ledger.newest}" if ledger.newest else "none"
         raise ReleaseRefused(
-            f"the newest release is {'v%d' % ledger.newest if ledger.newest else 'none'}, not v{version} as expected",
+            f"the newest release is {newest}, not v{version} as expected",
             hint="look at `deploy releases`, then decide again",
         )
 
@@ -224,13 +226,11 @@ def kept(ledger: Ledger, keep: int, running: Iterable[int]) -> set[int]:
     Those are: the current one, the one a bare rollback would choose, the one the next config goes on from, and
     every one that a process still runs from.
     """
-    stay = set(sorted(ledger.releases)[-keep:] if keep else [])
+    stay = set(sorted(ledger.releases)[-keep:] if keep else ())
     stay.update(running)
     stay.update(v for v in (ledger.current, ledger.config_base) if v is not None)
-    try:
+    with contextlib.suppress(NotFound):  # nothing to roll back to: nothing to keep for it
         stay.add(rollback_target(ledger, None).version)
-    except NotFound:
-        pass  # nothing to roll back to: nothing to keep for it
     return stay & set(ledger.releases)
 
 

@@ -1,0 +1,50 @@
+"""What does the `build:` section of a commit's deploy.yaml ask for?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class PythonRecipe:
+    """Wishes for the python pack.
+
+    `version`: `3.11` or `3.11.7` instead of what `.python-version` says; `lock`: the lock file's path where it has
+    another name; `extra`: more requirements (`gunicorn==23.0.0`); `groups`: dependency groups to include;
+    `collectstatic`: false to leave Django's static files alone.
+    """
+
+    version: str = ""
+    lock: str = ""
+    extra: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    collectstatic: bool = True
+
+
+@dataclass(frozen=True)
+class NodeRecipe:
+    """Wishes for the node pack: the `script` of package.json that builds ('' for none)."""
+
+    script: str = "build"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a build is made.
+
+    `env` is committed and harmless (`SECRET_KEY: build-only`); `secrets` are names taken from the caller's
+    environment for the build alone, never stored; `exclude` are glob patterns of paths left out of the build;
+    `match` says how exactly a host's interpreter must be the one of the build: `exact` or `minor`.
+    """
+
+    pack: str = "auto"
+    commands: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    submodules: bool = False
+    lfs: bool = False
+    match: str = "exact"
+    root: str = "."  # static: the folder that is served
+    python: PythonRecipe = field(default_factory=PythonRecipe)
+    node: NodeRecipe = field(default_factory=NodeRecipe)
