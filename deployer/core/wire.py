@@ -84,7 +84,7 @@ def decode(cls: type[T], value: Any) -> T:
     hints = _hints(cls)
     unknown = set(value) - set(hints)
     if unknown:
-        raise BadFrame(f"{cls.__name__}: unknown field {sorted(unknown)[0]}")
+        raise BadFrame(f"{cls.__name__}: unknown field {min(unknown)}")
     try:
         return cls(**{name: _decode(hints[name], item, f"{cls.__name__}.{name}") for name, item in value.items()})
     except TypeError as error:

@@ -1,0 +1,1 @@
+"""The build stage's parts: source (git ref to clean tree), packs, artifact, store."""

@@ -1,0 +1,1 @@
+"""Reach a host: the agent's session over a subprocess (`local`) or over SSH."""
