@@ -1,0 +1,1 @@
+"""A very small shop: one page to order from, a worker that sends what was ordered."""
