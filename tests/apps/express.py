@@ -1,0 +1,5 @@
+"""To come."""
+
+
+def node_app(folder):
+    raise NotImplementedError
