@@ -1,1 +1,1 @@
-"""The command line: one file per command.  The only place that prints, reads environ or argv, or exits."""
+"""One file per command: parse, call a stage, show.  The only place that prints, reads environ or argv, or exits."""

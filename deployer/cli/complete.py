@@ -1,0 +1,54 @@
+"""What can stand where the cursor is?  Asked by the completion scripts at every press of Tab.
+
+The commands come from the table alone; typer and one command's module are loaded for the options of that command,
+the settings for the names of targets.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from deployer.cli import table
+
+
+def answer(words: list[str]) -> int:
+    """Print what may complete the last of `words`, one a line, a tab before its explanation."""
+    before, rest = table.split(words[:-1])
+    last = words[-1] if words else ""
+    for value, line in _candidates(before, rest, last):
+        if value.startswith(last):
+            sys.stdout.write(f"{value}\t{line}\n")
+    return 0
+
+
+def _candidates(before: list[str], rest: list[str], last: str) -> list[tuple[str, str]]:
+    found = table.resolve(rest) if rest else None
+    given = [*before, *rest]
+    if given and given[-1] in ("-t", "--target"):
+        return [(name, "target") for name in _targets()]
+    if found is None:
+        if len(rest) > 1 or (rest and not table.below(rest[0])):
+            return []
+        words = {name.partition(" ")[0]: line for name, (*_, line) in reversed(table.COMMANDS.items())}
+        return list(words.items())
+    name, _ = found
+    if last.startswith("-"):
+        return _options(name)
+    if name == "completion":
+        return [(shell, "") for shell in ("bash", "zsh", "fish")]
+    return [(below.partition(" ")[2], table.COMMANDS[below][3]) for below in table.below(name)]
+
+
+def _options(name: str) -> list[tuple[str, str]]:
+    from deployer.cli import frame
+
+    return [
+        (option, getattr(param, "help", "") or "")
+        for param in frame.load(name).params
+        for option in param.opts
+        if option.startswith("--")
+    ]
+
+
+def _targets() -> list[str]:
+    return []

@@ -1,0 +1,1 @@
+"""How things look: on a terminal, on plain lines and as JSON."""

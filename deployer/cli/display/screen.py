@@ -1,0 +1,116 @@
+"""Where does a word go: data to standard output, everything else to standard error, in which colours?
+
+A pipe that the reader closed (`deploy releases | head -1`) ends the printing, never the work: what was begun on the
+hosts is finished and its exit code told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, TextIO
+
+from deployer.cli.display import columns, times
+from deployer.cli.display.visible import visible
+
+STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+
+class Screen:
+    """Standard output and standard error, and how to write on them."""
+
+    def __init__(self, out: TextIO, err: TextIO, environ: Mapping[str, str]) -> None:
+        self.json = self.quiet = self.verbose = False
+        self.out, self.err = out, err
+        self.terminal = _is_terminal(out)
+        self.out_coloured = _coloured(out, environ)
+        self.err_coloured = _coloured(err, environ)
+        self.live = _is_terminal(err) and self.err_coloured and not environ.get("CI")
+        self.above: Callable[[str, str], None] | None = (
+            None  # prints a line above the progress line, while there is one
+        )
+        self._columns = environ.get("COLUMNS", "")
+        for stream in (out, err):
+            with contextlib.suppress(AttributeError, ValueError):  # not every stream can; a plain one need not
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
+
+    @property
+    def width(self) -> int | None:
+        """The columns of the terminal; None where there is none, and lines may be as long as they are."""
+        if not self.terminal:
+            return None
+        if self._columns.isdigit():
+            return max(int(self._columns), 20)
+        try:
+            return max(os.get_terminal_size(self.out.fileno()).columns, 20)
+        except OSError:
+            return 80
+
+    def answer(self, document: Any, lines: Sequence[str] = ()) -> None:
+        """The command's result: `document` with --json, else `lines`."""
+        text = json.dumps(document, ensure_ascii=False) if self.json else "\n".join(lines)
+        if text:
+            self.write(text + "\n")
+
+    def write(self, text: str) -> bool:
+        """Put `text` on standard output as it is; False when nobody reads it any more."""
+        return _put(self.out, text)
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+        """The lines of a table, as wide as the terminal; its head stands out there."""
+        lines = columns.table(head, rows, self.width)
+        return [self.styled(lines[0], "bold"), *lines[1:]]
+
+    def moment(self, text: str) -> str:
+        """A time as a person at this terminal (`2 min ago`) or the reader of a file wants it."""
+        return times.moment(text, now=datetime.now(timezone.utc) if self.terminal else None)
+
+    def styled(self, text: str, style: str) -> str:
+        """`text` for standard output, in colour if there is any."""
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if style and self.out_coloured else text
+
+    def say(self, text: str, style: str = "") -> None:
+        """Put a line on standard error."""
+        text = visible(text)
+        if self.above is not None:
+            self.above(text, style)
+        else:
+            _put(self.err, (f"\x1b[{STYLES[style]}m{text}\x1b[0m" if style and self.err_coloured else text) + "\n")
+
+    def note(self, text: str) -> None:
+        """Tell what --quiet leaves out."""
+        if not self.quiet:
+            self.say(text)
+
+    def warn(self, text: str) -> None:
+        """Tell what the user should know, even with --quiet."""
+        self.say(f"warning: {text}", "yellow")
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):  # a stream that was closed before we began
+        return False
+
+
+def _coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR", "0") != "0":
+        return True
+    return _is_terminal(stream) and environ.get("TERM") != "dumb" and not environ.get("CI")
+
+
+def _put(stream: TextIO, text: str) -> bool:
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError, AttributeError):  # EPIPE, EIO of a terminal that is gone, a closed stream
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # or Python complains again when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True

@@ -1,0 +1,83 @@
+"""What does a failure say, and which code does the command exit with?"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Any
+
+from deployer.cli.display.screen import Screen
+from deployer.cli.display.visible import output_line
+from deployer.core.errors import DeployError, Interrupted, UsageError
+
+
+class OutOfService(DeployError):
+    """The operating system of this machine refused: a full disk, a missing permission."""
+
+    kind = "system"
+    default_hint = "-v shows where it happened"
+
+
+def ours(error: BaseException) -> DeployError:
+    """`error` as a failure with a message, a hint and an exit code."""
+    if isinstance(error, DeployError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("interrupted", hint="the same command again finishes or cleans up what was begun")
+    if isinstance(error, OSError) and error.errno is not None:
+        return OutOfService(f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
+    return DeployError(
+        # The exception's own text is left to -v: it may quote a value that is a secret.
+        f"this is a bug of deployer: {type(error).__name__} in {_place(error)}",
+        hint="-v shows the traceback; please report it",
+    )
+
+
+def usage(message: str, command: str) -> UsageError:
+    """The failure of a command line that does not fit `command`."""
+    return UsageError(message, hint=f"`{command} --help` says what it takes")
+
+
+def show(error: BaseException, screen: Screen) -> int:
+    """Tell `error` on standard error, and with --json on standard output too; the exit code."""
+    failure = ours(error)
+    if screen.verbose:
+        screen.say("".join(traceback.format_exception(error)).rstrip("\n"), "dim")
+    screen.say(f"error: {failure.message}", "red")
+    for line in failure.output.splitlines():
+        screen.say(f"  | {output_line(line)}", "dim")
+    if failure.hint:
+        screen.say(f"hint: {failure.hint}")
+    if screen.json:
+        screen.answer({"error": document(failure)})
+    return exit_code(failure)
+
+
+def document(failure: DeployError) -> dict[str, Any]:
+    """The failure as `--json` tells it."""
+    details = {key: value for key, value in failure.details.items() if key != "hosts"}
+    return {
+        "code": exit_code(failure),
+        "kind": failure.kind,
+        "message": failure.message,
+        "hint": failure.hint,
+        "hosts": failure.details.get("hosts", []),
+        **({"output": failure.output} if failure.output else {}),
+        **({"details": details} if details else {}),
+    }
+
+
+def exit_code(failure: DeployError) -> int:
+    """The documented code of the failure's class; that of the process where a one-off process ended."""
+    if failure.kind == "command-exit":
+        return int(failure.details.get("code", failure.exit_code))
+    return failure.exit_code
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if f"{os.sep}deployer{os.sep}" in f.filename] or frames
+    if not ours:
+        return "an unknown place"
+    path = ours[-1].filename.rpartition(f"{os.sep}deployer{os.sep}")[2]
+    return f"{path}:{ours[-1].lineno}"

@@ -1,0 +1,119 @@
+"""How does a command line become a call: parsed by typer, run, and its end turned into an exit code?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, cast
+
+import typer
+import typer.core
+import typer.main
+
+from deployer.cli import failure, interrupts, options, table
+from deployer.cli.call import Call
+from deployer.cli.display import progress
+from deployer.cli.display.screen import Screen
+from deployer.core.errors import UsageError
+
+VERBATIM = ("exec", "console")  # what follows their first argument is the user's command, options and all
+
+
+class Command(typer.core.TyperCommand):
+    """A command whose help tells its own options and the global ones apart, and which commands are below it."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options of the command, then those that every command has."""
+        parts: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Global options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                own = "Arguments" if param.param_type_name == "argument" else "Options"
+                parts["Global options" if param.name in options.SHARED else own].append(record)
+        commands = [(f"deploy {name}", table.COMMANDS[name][3]) for name in table.below(self.name or "")]
+        for title, records in {"Commands": commands, **parts}.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def load(name: str) -> Command:
+    """The command `name`: its module is imported now, and no other's."""
+    _, module, function, _ = table.COMMANDS[name]
+    command = _typed(getattr(import_module(f"deployer.cli.{module}"), function), name)
+    command.params += _typed(options.shared, name).params
+    return command
+
+
+def _typed(function: Any, name: str) -> Command:
+    settings = {"help_option_names": ["-h", "--help"], "allow_interspersed_args": name not in VERBATIM}
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name=name, cls=Command, context_settings=settings)(function)
+    return cast("Command", typer.main.get_command(app))
+
+
+def run(before: list[str], words: list[str]) -> int:
+    """Run the command that `words` begin with, the global options `before` it included; the exit code."""
+    screen = Screen(sys.stdout, sys.stderr, os.environ)
+    given = [*before, *words]
+    given = given[: given.index("--")] if "--" in given else given
+    screen.json, screen.verbose = (
+        "--json" in given,
+        bool({"-v", "--verbose"} & set(given)),
+    )  # until typer has understood them
+    try:
+        with interrupts.raised():
+            return _run(before, words, screen)
+    except BaseException as error:  # noqa: BLE001 - nothing passes unseen: this is where every end gets its exit code
+        return _ended(error, screen)
+
+
+def _run(before: list[str], words: list[str], screen: Screen) -> int:
+    name, rest = _named(words)
+    command = load(name)
+    with command.make_context(f"deploy {name}", [*before, *rest]) as context, progress.shown(screen) as shown:
+        asked = {key: context.params.pop(key) for key in options.SHARED}
+        screen.json, screen.quiet, screen.verbose = (asked[f"asked_{key}"] for key in ("json", "quiet", "verbose"))
+        if asked["asked_directory"] is not None:
+            _enter(asked["asked_directory"])
+        context.obj = Call(
+            target=asked["asked_target"] or os.environ.get("DEPLOY_TARGET") or None,
+            wait=asked["asked_wait"] or 0.0,
+            directory=os.getcwd(),
+            environ=os.environ,
+            screen=screen,
+            progress=shown,
+        )
+        code = command.invoke(context)
+    return code if isinstance(code, int) else 0
+
+
+def _named(words: list[str]) -> tuple[str, list[str]]:
+    if not words:
+        raise UsageError("which command?")
+    found = table.resolve(words)
+    if found is None:
+        near = " or ".join(f"`deploy {name}`" for name in table.similar(words[0]))
+        raise UsageError(f"there is no command {words[0]!r}", hint=f"did you mean {near}?" if near else None)
+    return found
+
+
+def _enter(directory: str) -> None:
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise UsageError(f"-C {directory}: {error.strerror}", hint="") from error
+
+
+def _ended(error: BaseException, screen: Screen) -> int:
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, typer.Abort):
+        return failure.show(KeyboardInterrupt(), screen)
+    refused = cast("type[Exception]", typer.BadParameter.__mro__[1])  # click's UsageError, wherever typer keeps it
+    if isinstance(error, refused):
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "deploy"
+        return failure.show(failure.usage(error.format_message(), path), screen)  # type: ignore[attr-defined]
+    return failure.show(error, screen)

@@ -1,0 +1,46 @@
+"""Where does `deploy` begin?  Help and version are answered from the table; a command's module loads when called."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from deployer.cli import table
+
+
+def main() -> int:
+    """Run the command that the arguments name; the exit code."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--complete"]:  # the scripts of `deploy completion` ask this at every press of Tab
+        from deployer.cli.complete import answer
+
+        return answer(arguments[1:])
+    before, words = table.split(arguments)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"] if words[1:] else []
+        before = before if words else ["--help"]
+    if "-h" in before or "--help" in before:
+        return _say(table.overview())
+    if "--version" in before:
+        from deployer import __version__
+
+        return _say(f"deploy {__version__}\n")
+    if not words and "--json" not in before:
+        sys.stderr.write(table.overview())
+        return 2
+    from deployer.cli import frame
+
+    return frame.run(before, words)
+
+
+def _say(text: str) -> int:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `deploy --help | head -3`: nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

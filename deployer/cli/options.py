@@ -1,0 +1,43 @@
+"""Which options and arguments do commands share?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deployer.core import duration
+
+
+def seconds(text: str) -> float:
+    """The seconds of `60s`; a usage error for anything else."""
+    found = duration.seconds(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no duration; say 60s, 5m or 1h30m")
+    return found
+
+
+def shared(
+    *,
+    asked_target: Annotated[
+        str | None,
+        typer.Option("-t", "--target", metavar="NAME", help="The target; else $DEPLOY_TARGET, else the only one."),
+    ] = None,
+    asked_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    asked_quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Warnings and errors only.")] = False,
+    asked_verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show tracebacks.")] = False,
+    asked_wait: Annotated[
+        float | None,
+        typer.Option("--wait", metavar="DURATION", parser=seconds, help="Wait so long for another writer (60s, 5m)."),
+    ] = None,
+    asked_directory: Annotated[
+        str | None, typer.Option("-C", "--directory", metavar="DIR", help="Work as if started in DIR.")
+    ] = None,
+) -> None:
+    """Take the options that every command takes; `frame` adds them to each."""
+
+
+SHARED = ("asked_target", "asked_json", "asked_quiet", "asked_verbose", "asked_wait", "asked_directory")
+
+Release = Annotated[str | None, typer.Argument(metavar="[RELEASE]", help="v99, 99, or how its build id begins.")]
+ReleaseGiven = Annotated[str, typer.Argument(metavar="RELEASE", help="v99, 99, or how its build id begins.")]

@@ -1,0 +1,105 @@
+"""Which commands are there?  The one table that `deploy --help`, the dispatch and the shell completion read.
+
+It is read at every start: nothing but the interpreter's own modules is imported here, and no command's module
+before it is called.
+"""
+
+from __future__ import annotations
+
+BUILD, RUN, LOOK, CONFIG, UPKEEP = "Build and release", "Run", "Look", "Config", "Upkeep"
+
+# name: (group, module below deployer.cli, its function, what it does in one line: the start of its docstring)
+COMMANDS: dict[str, tuple[str, str, str, str]] = {
+    "init": (BUILD, "init", "init", "Detect the app and write its deploy.yaml."),
+    "build": (BUILD, "build", "build", "Make a build of a commit, its dependencies vendored."),
+    "release": (BUILD, "release", "release", "Make a release: a build and the target's config."),
+    "ship": (BUILD, "ship", "ship", "Build, release and run in one go."),
+    "run": (RUN, "run", "run", "Bring a release up: stage, switch, launch, check, confirm."),
+    "rollback": (RUN, "rollback", "rollback", "Run an earlier release again: its code and its config."),
+    "scale": (RUN, "scale", "scale", "Change how many processes of a type run."),
+    "restart": (RUN, "restart", "restart", "Launch processes of the current release anew."),
+    "stop": (RUN, "stop", "stop", "Stop processes; they stay down until they are started."),
+    "start": (RUN, "start", "start", "Start what was stopped."),
+    "exec": (RUN, "exec", "exec_", "Run a one-off command in the current release's environment."),
+    "console": (RUN, "console", "console", "Open the app's console, or a shell, in the current release."),
+    "ps": (LOOK, "ps", "ps", "List the processes."),
+    "logs": (LOOK, "logs", "logs", "Print what the processes wrote."),
+    "status": (LOOK, "status", "status", "Compare the ledger, `current` and what runs."),
+    "releases": (LOOK, "releases", "releases", "List the releases: who, when, how it ended."),
+    "builds": (LOOK, "builds", "builds", "List the builds on this machine."),
+    "show": (LOOK, "show", "show", "Show one release in full."),
+    "diff": (LOOK, "diff", "diff", "Tell what differs between two releases."),
+    "events": (LOOK, "events", "events", "List what the hosts did by themselves."),
+    "config": (CONFIG, "config", "config", "List the names of the target's config."),
+    "config get": (CONFIG, "config", "get", "Print one value."),
+    "config set": (CONFIG, "config", "set_", "Set values; makes a new release."),
+    "config unset": (CONFIG, "config", "unset", "Take values away; makes a new release."),
+    "config edit": (CONFIG, "config", "edit", "Edit the values in your editor; makes a new release."),
+    "config import": (CONFIG, "config", "import_", "Set the values of a dotenv or JSON file."),
+    "verify": (UPKEEP, "verify", "verify", "Check every release against its digests."),
+    "prune": (UPKEEP, "prune", "prune", "Remove old releases and builds that nothing needs."),
+    "doctor": (UPKEEP, "doctor", "doctor", "Look whether this machine and the hosts can do the job."),
+    "completion": (UPKEEP, "completion", "completion", "Print the completion script for your shell."),
+}
+
+GLOBAL_VALUES = ("--target", "--wait", "--directory")  # and -t, -C: the global options that take a value
+
+SYNOPSIS = """\
+Usage: deploy [OPTIONS] COMMAND [ARGUMENTS]
+
+Strict build, release and run deployments to plain Linux hosts.
+"""
+
+OPTIONS = """\
+Options, before or after the command:
+  -t, --target NAME     The target; else $DEPLOY_TARGET, else the only one.
+  --json                One JSON document on standard output.
+  -q, --quiet           Warnings and errors only.
+  -v, --verbose         Show tracebacks.
+  --wait DURATION       Wait so long for another writer (60s, 5m).
+  -C, --directory DIR   Work as if started in DIR.
+  --version             Print the version and exit.
+  -h, --help            Print this, or a command's help: deploy build --help
+"""
+
+
+def overview() -> str:
+    """What `deploy --help` prints."""
+    groups: dict[str, list[str]] = {}
+    for name, (group, _, _, line) in COMMANDS.items():
+        groups.setdefault(group, []).append(f"  {name:<14} {line}\n")
+    return "\n".join([SYNOPSIS, *(f"{group}:\n{''.join(lines)}" for group, lines in groups.items()), OPTIONS])
+
+
+def split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The global options before the command, and the command with all that follows it."""
+    index = 0
+    while index < len(arguments) and arguments[index].startswith("-") and arguments[index] != "-":
+        index += 2 if _takes_a_value(arguments[index]) else 1
+    return arguments[:index], arguments[index:]
+
+
+def _takes_a_value(option: str) -> bool:
+    cluster = not option.startswith("--") and option[-1] in "tC" and not set(option[1:-1]) - set("qvh")
+    return option in GLOBAL_VALUES or cluster  # `-qt staging`
+
+
+def resolve(words: list[str]) -> tuple[str, list[str]] | None:
+    """The command that `words` begin with (`config set`, `config:set`) and the words after it; None if none does."""
+    first = words[0].replace(":", " ", 1)
+    if len(words) > 1 and f"{first} {words[1]}" in COMMANDS:
+        return f"{first} {words[1]}", words[2:]
+    return (first, words[1:]) if first in COMMANDS else None
+
+
+def below(name: str) -> list[str]:
+    """The commands below `name`: `config get`, `config set` … for `config`."""
+    return [command for command in COMMANDS if command.startswith(name + " ")]
+
+
+def similar(word: str) -> list[str]:
+    """The commands that somebody who typed `word` may have meant, the likeliest first."""
+    from difflib import get_close_matches
+
+    begun = [name for name in COMMANDS if len(word) > 1 and name.startswith(word)]
+    return list(dict.fromkeys(begun + get_close_matches(word.replace(":", " "), COMMANDS, n=2, cutoff=0.6)))[:2]
