@@ -1,0 +1,45 @@
+"""What does the user want?  deploy.yaml as frozen dataclasses, and what follows from it."""
+
+from __future__ import annotations
+
+from deployer.settings.load import NAME, load, parse, parse_build, text_of
+from deployer.settings.model import (
+    LOCAL,
+    CommandSource,
+    ConfigSettings,
+    EnvSource,
+    FileSource,
+    HostSettings,
+    ProcessSettings,
+    Settings,
+    Settled,
+    SharedPath,
+    Source,
+    TargetSettings,
+)
+from deployer.settings.processes import settle
+from deployer.settings.sources import read_sources
+from deployer.settings.targets import target
+
+__all__ = [
+    "LOCAL",
+    "NAME",
+    "CommandSource",
+    "ConfigSettings",
+    "EnvSource",
+    "FileSource",
+    "HostSettings",
+    "ProcessSettings",
+    "Settings",
+    "Settled",
+    "SharedPath",
+    "Source",
+    "TargetSettings",
+    "load",
+    "parse",
+    "parse_build",
+    "read_sources",
+    "settle",
+    "target",
+    "text_of",
+]

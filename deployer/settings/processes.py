@@ -1,0 +1,53 @@
+"""Which process types does a build have?  The Procfile (or the pack's conventions), refined by `processes:`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployer.core.errors import SettingsError
+from deployer.core.manifest import ProcessType
+from deployer.core.procfile import CONSOLE, RELEASE
+from deployer.settings.mistakes import did_you_mean
+from deployer.settings.model import ProcessSettings, Settled
+
+WEB = "web"  # the one type that binds a port without saying so
+
+
+def settle(
+    procfile: Mapping[str, str] | None, processes: Mapping[str, ProcessSettings], conventions: Mapping[str, str]
+) -> Settled:
+    """The process types, the release command and the console.
+
+    `procfile` is None where there is none: then the `conventions` hold.  Its order comes first, then that of
+    `processes`.
+    """
+    commands = dict(conventions if procfile is None else procfile)
+    mistakes = []
+    for name, given in processes.items():
+        if given.command:
+            commands[name] = given.command
+        elif name not in commands:
+            source = "the pack's conventions have" if procfile is None else "the Procfile has"
+            meant = did_you_mean(name, commands)
+            place = given.at or f"processes.{name}"
+            mistakes.append(f"{place}: has no `command`, and {source} no {name}{meant}")
+    if mistakes:
+        raise SettingsError("\n".join(mistakes), hint="add a `command:` there, or a line to the Procfile")
+    release, console = commands.pop(RELEASE, ""), commands.pop(CONSOLE, "")
+    types = tuple(_type(name, command, processes.get(name)) for name, command in commands.items())
+    return Settled(types, release, console)
+
+
+def _type(name: str, command: str, given: ProcessSettings | None) -> ProcessType:
+    given = given or ProcessSettings()
+    return ProcessType(
+        name=name,
+        command=command,
+        health=given.health,
+        port=given.port,
+        boot_timeout=given.boot_timeout,
+        stop_timeout=given.stop_timeout,
+        healthy_time=given.healthy_time,
+        update=given.update,
+        binds_port=name == WEB or bool(given.health or given.port),
+    )

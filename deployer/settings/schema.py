@@ -1,0 +1,204 @@
+"""Which keys does deploy.yaml have, and what may each be?
+
+One line here and one field of a dataclass make a key; the tests then ask for it in deploy.yaml.example and in
+docs/reference/deploy-yaml.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from deployer.core import names
+from deployer.core.formation import MOST
+from deployer.core.manifest import unsafe_path
+from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe
+from deployer.settings.kinds import Boolean, Choice, Duration, Found, Key, ListOf, MapOf, Number, Record, Text
+from deployer.settings.model import (
+    CommandSource,
+    ConfigSettings,
+    EnvSource,
+    FileSource,
+    HostSettings,
+    ProcessSettings,
+    SharedPath,
+    TargetSettings,
+)
+
+_HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}\Z")  # never a leading dash: ssh would read an option
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
+_PLACE = re.compile(r"(?:/|~/)[^\0-\x1f\x7f]*\Z")
+_HEALTH = re.compile(r"/[!-~]*\Z")
+_PACK = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
+_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+){0,2}\Z")
+
+
+def _inside(path: str) -> bool:
+    return not unsafe_path(path)
+
+
+def _place(path: str) -> bool:
+    return bool(_PLACE.match(path)) and ".." not in path.split("/")
+
+
+def _variable(name: str) -> bool:
+    return bool(names.VARIABLE.match(name)) and name not in names.RESERVED
+
+
+_COMMAND = Text("a command", str.strip)
+_GLOB = Text("a glob pattern")
+_NAME = Text("a name")
+_FILE = Text("a path", re.compile(r"[^\0-\x1f\x7f]+\Z").match)
+_INSIDE = Text("a path below the repository, without ..", _inside)
+_ROOT = Text("a folder of the repository, or .", lambda path: path == "." or _inside(path))
+_TYPE = Text("the name of a process type (letters, digits, - and _)", names.PROCESS_TYPE.match)
+_USERNAME = Text("the name of a user", _USER.match)
+_ABSOLUTE = Text("an absolute path, or one that begins with ~/", _place)
+_VARIABLE = Text("the name of a variable", names.VARIABLE.match)
+_CONFIG_NAME = Text(f"the name of a variable (and none of {', '.join(names.RESERVED)}, which deployer sets)", _variable)
+_APP = Text("a name of small letters, digits and -, beginning with a letter", names.APP.match)
+_TARGET = Text("the name of a target (small letters, digits and -)", names.TARGET.match)
+_PORT = Number(1, 65535)
+
+PYTHON = (
+    Key("version", Text("a version such as 3.12 or 3.12.4", _VERSION.match), ".python-version, else requires-python",
+        "the interpreter's version"),
+    Key("lock", _INSIDE, "found by its usual name", "the lock file's path"),
+    Key("extra", ListOf(Text("a requirement"), "requirements"), "none",
+        "more requirements, such as `gunicorn==23.0.0`"),
+    Key("groups", ListOf(_NAME, "names"), "none", "dependency groups to include"),
+    Key("collectstatic", Boolean(), "true", "false leaves Django's static files alone"),
+)  # fmt: skip
+
+NODE = (
+    Key("script", Text("the name of a script, or ''", lambda _: True), "build",
+        "the script of package.json that builds; '' for none"),
+)  # fmt: skip
+
+
+def _build_mistakes(build: Mapping[str, Any]) -> Found:
+    for name in sorted(set(build.get("env", ())) & set(build.get("secrets", ()))):
+        yield "secrets", f"{name} stands in build.env too: one of them has to go"
+
+
+BUILD = (
+    Key("pack", Text("the name of a pack (auto, python, node, static, commands)", _PACK.match), "auto",
+        "who builds: `auto` looks at the files; `commands` runs `build.commands` and nothing else"),
+    Key("commands", ListOf(_COMMAND, "commands", repeat=True), "none",
+        "run in the build's tree after the pack, in this order"),
+    Key("env", MapOf(_VARIABLE, Text("a value", lambda _: True), "variables to values"), "none",
+        "variables for the build alone; committed, so nothing secret"),
+    Key("secrets", ListOf(_VARIABLE, "names of variables"), "none",
+        "taken from the caller's environment for the build alone, never stored"),
+    Key("exclude", ListOf(_GLOB, "glob patterns"), "none", "paths that are left out of the build"),
+    Key("submodules", Boolean(), "false", "true checks submodules out; without it a commit that has some is refused"),
+    Key("lfs", Boolean(), "false", "true fetches Git LFS files; without it a commit that has some is refused"),
+    Key("match", Choice(("exact", "minor")), "exact",
+        "how exactly a host's interpreter has to be the build's: `exact` is 3.11.7, `minor` is 3.11"),
+    Key("root", _ROOT, ".", "pack `static`: the folder that is served"),
+    Key("python", Record(PythonRecipe, PYTHON), "", "wishes for the pack `python`"),
+    Key("node", Record(NodeRecipe, NODE), "", "wishes for the pack `node`"),
+)  # fmt: skip
+
+PROCESS = (
+    Key("command", _COMMAND, "the Procfile's line", "replaces the Procfile's command, or adds the type"),
+    Key("health", Text("a path such as /up", _HEALTH.match), "none",
+        "has to answer 2xx or 3xx before a process counts as up"),
+    Key("port", _PORT, "given, and kept for good",
+        "the port of the type's first process; each further one has the next"),
+    Key("boot_timeout", Duration("1s", "1h"), "60s", "how long a process may take to come up"),
+    Key("stop_timeout", Duration("0s", "24h"), "30s", "the time from SIGTERM to SIGKILL"),
+    Key("healthy_time", Duration("0s", "10m"), "3s", "how long a process without a port has to stay up to count as up"),
+    Key("update", Choice(("rolling", "stop-first")), "rolling",
+        "a new release's processes replace the old one by one (`rolling`), or after all have stopped (`stop-first`)"),
+)  # fmt: skip
+
+CONFIG = (
+    Key("required", ListOf(_CONFIG_NAME, "names of variables"), "none",
+        "variables without which a release is refused; carried in the build"),
+)  # fmt: skip
+
+HOST = (
+    Key("host", Text("a host's name or address", _HOST.match), "", "the host; alone, it may stand without `host:`",
+        required=True),
+    Key("runs", ListOf(_TYPE, "process types"), "every type", "the process types that this host runs"),
+    Key("user", _USERNAME, "the target's", "the user to log in as"),
+    Key("port", _PORT, "ssh's own configuration, else 22", "the port of sshd"),
+    Key("path", _ABSOLUTE, "the target's", "the folder on this host"),
+)  # fmt: skip
+
+
+def _env_source(*, env: tuple[str, ...] = (), file: str = "", command: str = "", at: str = "") -> Any:
+    if file:
+        return FileSource(file, at)
+    return CommandSource(command, at) if command else EnvSource(env, at)
+
+
+SOURCE = (
+    Key("file", _FILE, "", "a dotenv file; its path is relative to deploy.yaml"),
+    Key("command", _COMMAND, "", "a command that prints dotenv or a JSON object of strings, run beside deploy.yaml"),
+    Key("env", ListOf(_CONFIG_NAME, "names of variables"), "", "names taken from the caller's environment"),
+)  # fmt: skip
+
+
+def _shared_path(*, folder: str = "", file: str = "") -> SharedPath:
+    return SharedPath(file or folder, is_file=bool(file))
+
+
+SHARED = (
+    Key("folder", _INSIDE, "", "a folder; alone, it may stand without `folder:`"),
+    Key("file", _INSIDE, "", "a single file, such as db.sqlite3"),
+)  # fmt: skip
+
+
+def _target_mistakes(target: Mapping[str, Any]) -> Found:
+    paths = {shared.path: None for shared in target.get("shared", ())}
+    for path in paths:
+        for outer in map(str, PurePosixPath(path).parents):
+            if outer in paths:
+                yield "shared", f"{path} is inside {outer}, which is shared already"
+    count = Counter((host.host, host.port, host.path) for host in target.get("hosts", ()))
+    for (name, _, _), times in count.items():
+        if times > 1:
+            yield "hosts", f"{name} stands in the list {times} times; give one entry all the types it `runs`"
+
+
+TARGET = (
+    Key("hosts", ListOf(Record(HostSettings, HOST, short="host"), "hosts"), "none (`local`: this machine)",
+        "the machines; required for every target but `local`, which has none"),
+    Key("user", _USERNAME, "ssh's own configuration", "the user to log in as"),
+    Key("path", _ABSOLUTE, "see below", "the folder on each host"),
+    Key("formation", MapOf(_TYPE, Number(0, MOST), "process types to numbers"), "one of each type",
+        "how many processes of each type, on each host that runs the type"),
+    Key("config", ListOf(Record(_env_source, SOURCE, one=True), "sources (file, command or env)"), "none",
+        "where the variables come from; a later source wins, stored values (`deploy config set`) win over all"),
+    Key("keep", Number(1, 1000), "5", "how many releases `deploy prune` leaves"),
+    Key("shared", ListOf(Record(_shared_path, SHARED, short="folder", one=True), "paths"), "none",
+        "paths that outlive a release, for apps that are not stateless yet"),
+    Key("run_as", _USERNAME, "the user who deploys", "the user that the processes run as, where the agent is root"),
+)  # fmt: skip
+
+APP = Key("app", _APP, "", "the app's name", required=True)
+COMMIT = (  # what a build reads of the commit's own deploy.yaml
+    APP,
+    Key("build", Record(Recipe, BUILD, check=_build_mistakes), "", "how the build stage makes a build of a commit"),
+    Key("processes", MapOf(_TYPE, Record(ProcessSettings, PROCESS), "process types to settings"), "",
+        "refines the Procfile's process types, or replaces the Procfile (`command` for each)"),
+    Key("config", Record(ConfigSettings, CONFIG), "", "the config contract"),
+)  # fmt: skip
+TARGETS = Key(
+    "targets",
+    MapOf(_TARGET, Record(lambda **given: TargetSettings(name="", **given), TARGET, check=_target_mistakes),
+          "targets to settings"),
+    "only `local`, this machine, which is always there", "the places where the app runs",
+)  # fmt: skip
+ROOT = Record(dict, (*COMMIT, TARGETS))
+ROOT_OF_COMMIT = Record(dict, COMMIT)
+
+
+def keys() -> Iterator[tuple[str, Key]]:
+    """Every key with its path: `targets.*.hosts[].port`."""
+    return ((path.removeprefix("."), key) for path, key in ROOT.below())
