@@ -14,19 +14,70 @@ class Layout:
     app: str
     target: str
 
-    agent = property(lambda self: self.root / "agent")
-    objects = property(lambda self: self.root / "objects")
-    builds = property(lambda self: self.root / "builds")
-    releases = property(lambda self: self.root / "releases")
-    current = property(lambda self: self.root / "current")
-    ledger = property(lambda self: self.root / "ledger")
-    events = property(lambda self: self.root / "events")
-    shared = property(lambda self: self.root / "shared")
-    run = property(lambda self: self.root / "run")
-    log = property(lambda self: self.root / "log")
-    lock = property(lambda self: self.root / "lock")
-    key = property(lambda self: self.root / "config.key")
-    draft = property(lambda self: self.root / "config.draft")
+    @property
+    def agent(self) -> Path:
+        """The programs that run here, by digest."""
+        return self.root / "agent"
+
+    @property
+    def objects(self) -> Path:
+        """File contents by sha256."""
+        return self.root / "objects"
+
+    @property
+    def builds(self) -> Path:
+        """Builds: a manifest each."""
+        return self.root / "builds"
+
+    @property
+    def releases(self) -> Path:
+        """Release directories."""
+        return self.root / "releases"
+
+    @property
+    def current(self) -> Path:
+        """The link that names the release that serves."""
+        return self.root / "current"
+
+    @property
+    def ledger(self) -> Path:
+        """One record per file."""
+        return self.root / "ledger"
+
+    @property
+    def events(self) -> Path:
+        """What this host did, a line each."""
+        return self.root / "events"
+
+    @property
+    def shared(self) -> Path:
+        """Paths that outlive releases."""
+        return self.root / "shared"
+
+    @property
+    def run(self) -> Path:
+        """What belongs to the running processes and to a pending switch."""
+        return self.root / "run"
+
+    @property
+    def log(self) -> Path:
+        """What processes wrote."""
+        return self.root / "log"
+
+    @property
+    def lock(self) -> Path:
+        """The lock of the target's one writer."""
+        return self.root / "lock"
+
+    @property
+    def key(self) -> Path:
+        """The key of config digests."""
+        return self.root / "config.key"
+
+    @property
+    def draft(self) -> Path:
+        """The variables kept for the first release."""
+        return self.root / "config.draft"
 
     def build(self, build: str) -> Path:
         """The directory of a build: its `manifest`, and on the operator's machine `build.json` and `log` too."""

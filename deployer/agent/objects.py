@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from deployer.agent import durable
 from deployer.agent.fault import point
@@ -19,6 +19,14 @@ from deployer.core.errors import Drift
 from deployer.core.manifest import File
 
 BLOCK = 1024 * 1024
+
+
+class Readable(Protocol):
+    """What contents are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes, b"" at the end."""
+        ...
 
 
 class Objects:
@@ -39,7 +47,7 @@ class Objects:
         except FileNotFoundError:
             return False
 
-    def receive(self, file: File, stream: BinaryIO) -> None:
+    def receive(self, file: File, stream: Readable) -> None:
         """Read exactly `file.size` bytes from `stream`, check their digest and keep them; `Drift` if it differs."""
         part = self._part(file)
         digest, left = hashlib.sha256(), file.size

@@ -1,6 +1,7 @@
 """How is a value written so that it always has the same bytes?
 
-Canonical JSON: UTF-8, sorted keys, no white space, no floats, integers below 2**53, no duplicate keys.
+Canonical JSON: UTF-8, sorted keys, no white space, integers below 2**53, whole numbers as integers (60, never
+60.0), other numbers in their shortest form, no duplicate keys.
 Ledger records, manifests' headers and release specs are digested in this form.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any
 
 LARGEST = 2**53 - 1
@@ -18,9 +20,8 @@ class NotCanonical(ValueError):
 
 
 def dumps(value: Any) -> bytes:
-    """The canonical bytes of `value` (JSON types without floats); `NotCanonical` if it has none."""
-    _check(value)
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    """The canonical bytes of `value` (JSON types); `NotCanonical` if it has none."""
+    return json.dumps(_normal(value), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def loads(text: bytes) -> Any:
@@ -39,22 +40,22 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _check(value: Any) -> None:
+def _normal(value: Any) -> Any:
     if value is None or isinstance(value, (bool, str)):
-        return
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return int(value) if value.is_integer() else value
     if isinstance(value, int):
         if abs(value) > LARGEST:
             raise NotCanonical(f"{value} is too large")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise NotCanonical(f"{key!r} is not a string")
-            _check(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _check(item)
-    else:
-        raise NotCanonical(f"a {type(value).__name__} has no canonical form")
+        return value
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise NotCanonical("a key is not a string")
+        return {key: _normal(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_normal(item) for item in value]
+    raise NotCanonical(f"a {type(value).__name__} has no canonical form")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,28 @@
+"""The agent's program: `serve` a session, `launch` a process, or `guard` a pending switch."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Do what the first argument says."""
+    what = sys.argv[1] if len(sys.argv) > 1 else ""
+    if what == "serve":
+        from deployer.agent.serve import main as serve  # noqa: PLC0415 - each start pays for one only
+
+        serve()
+    elif what == "launch":
+        from deployer.agent.launch import main as launch  # noqa: PLC0415
+
+        launch(sys.argv[2:])
+    elif what == "guard":
+        from deployer.agent.guard import main as guard  # noqa: PLC0415
+
+        guard(sys.argv[2:])
+    else:
+        sys.exit("deployer's agent: serve, launch or guard")
+
+
+if __name__ == "__main__":
+    main()

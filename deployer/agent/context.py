@@ -1,0 +1,26 @@
+"""What does every verb work with?  The host's files, its process manager, its lock and the session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+from deployer.agent.guard import Guard
+from deployer.agent.layout import Layout
+from deployer.agent.lock import Lock
+from deployer.agent.managers import ProcessManager
+from deployer.agent.session import Session
+from deployer.core.manifest import Manifest
+
+
+@dataclass
+class Host:
+    """One open session on this host."""
+
+    files: Layout
+    session: Session
+    manager: ProcessManager
+    lock: Lock
+    program: str  # the agent.pyz that runs now
+    offered: dict[str, Manifest] = field(default_factory=dict)  # manifests of this session's offers
+    guard: Optional[Guard] = None  # of the pending switch of this session

@@ -1,0 +1,57 @@
+"""How are ledger records kept on a host?  One file each, published by link(2), checked on every read."""
+
+from __future__ import annotations
+
+import os
+
+from deployer.agent import durable
+from deployer.agent.layout import Layout
+from deployer.core.errors import Drift
+from deployer.core.ledger import Ledger
+
+
+def lines(host: Layout) -> list[bytes]:
+    """The records' bytes, oldest first; a gap in the numbers is `Drift`."""
+    try:
+        names = sorted(name for name in os.listdir(host.ledger) if not name.startswith("."))
+    except FileNotFoundError:
+        return []
+    for seq, name in enumerate(names, 1):
+        if name != f"{seq:08d}":
+            raise Drift(f"{host.ledger}: {name} stands where {seq:08d} was expected", hint="a record is missing")
+    return [(host.ledger / name).read_bytes() for name in names]
+
+
+def read(host: Layout) -> Ledger:
+    """The host's ledger; `Drift` where a record does not fit or the ledger is shorter than it once was."""
+    ledger = Ledger.read(lines(host), where=str(host.ledger))
+    seq, digest = _highest(host)
+    if seq > ledger.head[0] or (seq and ledger.records[seq - 1].digest != digest):
+        raise Drift(
+            f"{host.ledger}: it ends at record {ledger.head[0]}, but record {seq} ({digest[:12]}) was seen here",
+            hint="records were taken away or replaced; nothing was changed.  Compare it with a copy of it",
+        )
+    return ledger
+
+
+def append(host: Layout, line: bytes) -> Ledger:
+    """Publish `line` as the next record, durable when it returns; `Drift` unless it follows the head.
+
+    The same record again is no error: a caller that heard no answer may ask twice.
+    """
+    ledger = read(host)
+    if ledger.records and ledger.records[-1].render() == line:
+        return ledger
+    grown = Ledger.read([*(record.render() for record in ledger.records), line], where="the new record")
+    durable.make_directory(host.ledger, mode=0o700)
+    durable.publish(host.record(grown.head[0]), line, name="ledger")
+    durable.write(host.root / "ledger.head", f"{grown.head[0]} {grown.head[1]}\n".encode(), name="head")
+    return grown
+
+
+def _highest(host: Layout) -> tuple[int, str]:
+    try:
+        seq, digest = (host.root / "ledger.head").read_text().split()
+        return int(seq), digest
+    except FileNotFoundError:
+        return 0, ""

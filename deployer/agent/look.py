@@ -1,0 +1,57 @@
+"""What does this host look like now?  For `ps`, `status` and the end of every run."""
+
+from __future__ import annotations
+
+import os
+
+from deployer.agent import config, pending
+from deployer.agent.context import Host
+from deployer.agent.layout import Layout
+from deployer.agent.managers import Instance
+from deployer.core import requests
+
+
+def look(_: requests.Look, host: Host) -> requests.Looked:
+    """`current`, the releases that are here, the processes, and whether a switch is pending."""
+    waiting = pending.read(host.files)
+    return requests.Looked(
+        current=current(host.files),
+        present=present(host.files),
+        pending=f"v{waiting.after.version}" if waiting else "",
+        manager=host.manager.kind,
+        processes=[_seen(instance) for instance in host.manager.instances()],
+        holder=host.lock.holder() if host.lock.descriptor is None and host.lock.held() else "",
+        draft=sorted(config.draft(host.files)) if os.access(host.files.draft, os.R_OK) else [],
+    )
+
+
+def current(files: Layout) -> str:
+    """The release that `current` names (`v7`), '' where there is no link or it leads nowhere."""
+    try:
+        target = os.readlink(files.current)
+    except FileNotFoundError:
+        return ""
+    return os.path.basename(target) if os.path.isdir(files.current) else ""
+
+
+def present(files: Layout) -> list[int]:
+    """The releases whose directories are here."""
+    try:
+        names = os.listdir(files.releases)
+    except FileNotFoundError:
+        return []
+    return sorted(int(name[1:]) for name in names if name.startswith("v") and name[1:].isdigit())
+
+
+def _seen(instance: Instance) -> requests.Seen:
+    process = instance.process
+    return requests.Seen(
+        process=process.name,
+        release=process.release,
+        state=instance.state,
+        pid=instance.pid,
+        port=process.port,
+        since=instance.since,
+        restarts=instance.restarts,
+        reason=instance.reason,
+    )

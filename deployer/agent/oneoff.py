@@ -1,0 +1,162 @@
+"""One-off processes (Twelve-Factor XII): a command in the environment of a release, its streams as frames."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+from typing import Any, Optional
+
+from deployer.agent import child, ledger, stage
+from deployer.agent.context import Host
+from deployer.agent.session import Lost
+from deployer.core import requests, wire
+from deployer.core.errors import NotFound
+from deployer.core.release import Spec
+
+
+def exec_(request: requests.Exec, host: Host) -> requests.Ended:
+    """Run a command to its end, with a terminal of its own if one was asked for."""
+    version = request.version or ledger.read(host.files).current
+    if version is None:
+        raise NotFound("nothing runs here yet", hint="name a release: `deploy exec --release v1 -- …`")
+    spec = stage.spec(host.files, version)
+    env = child.environment_of(host.files, spec, "run", request.term)
+    ends = _Ends(request)
+    try:
+        process = _start(request, spec, env, child.home(host.files, version), ends)
+    except FileNotFoundError:
+        raise NotFound(
+            f"there is no command {request.argv[0]!r} in v{version}", hint="a shell line runs as `sh -c '…'`"
+        ) from None
+    with child.ending(process):
+        ends.close_theirs()
+        code = _relay(process, host, ends)
+    return requests.Ended(code)
+
+
+class _Ends:
+    """Our ends of a one-off process's streams: one terminal, or three pipes."""
+
+    def __init__(self, request: requests.Exec) -> None:
+        if request.terminal:
+            ours, theirs = pty.openpty()
+            resize(ours, request.rows, request.columns)
+            self.stdin: Optional[int] = ours
+            self.outputs = {ours: wire.STDOUT}
+            self.theirs = (theirs, theirs, theirs)
+        else:
+            (in_r, in_w), (out_r, out_w), (err_r, err_w) = os.pipe(), os.pipe(), os.pipe()
+            self.stdin = in_w
+            self.outputs = {out_r: wire.STDOUT, err_r: wire.STDERR}
+            self.theirs = (in_r, out_w, err_w)
+        os.set_blocking(self.stdin, False)  # a process that does not read must not keep us from reading it
+        self.waiting = b""
+        self._ending = False
+
+    def close_theirs(self) -> None:
+        """The process has them now."""
+        for descriptor in set(self.theirs):
+            os.close(descriptor)
+
+    def end_input(self) -> None:
+        """The operator's input has ended."""
+        self._ending = True
+
+    def feed(self) -> None:
+        """Give the process what it takes now of its input; then the end of it: end of file, or ^D on a terminal."""
+        try:
+            while self.waiting and self.stdin is not None:
+                self.waiting = self.waiting[os.write(self.stdin, self.waiting) :]
+        except BlockingIOError:
+            return
+        except OSError:  # it reads no more
+            self.waiting = b""
+        if self._ending and self.stdin is not None:
+            self._ending = False
+            if self.stdin in self.outputs:
+                os.write(self.stdin, b"\x04")
+            else:
+                os.close(self.stdin)
+                self.stdin = None
+
+
+def _start(request: requests.Exec, spec: Spec, env: dict[str, str], cwd: str, ends: _Ends) -> subprocess.Popen[bytes]:
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    stdin, stdout, stderr = ends.theirs
+    return subprocess.Popen(
+        request.argv,
+        cwd=cwd,
+        env=env,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+        preexec_fn=take_terminal if request.terminal else None,  # noqa: PLW1509 - one ioctl between fork and exec
+        **child.identity(spec),
+    )
+
+
+def _relay(process: subprocess.Popen[bytes], host: Host, ends: _Ends) -> int:
+    """Pass everything both ways until the process has ended and its output is told."""
+    opened = dict(ends.outputs)
+    while opened:
+        ended = process.poll() is not None
+        ready, _, _ = select.select(list(opened), [], [], 0 if ended else 0.02)
+        if not ready and ended:
+            break
+        for descriptor in ready:
+            block = _read(descriptor)
+            if block:
+                host.session.send(opened[descriptor], block)
+            else:
+                del opened[descriptor]
+        _obey(process, host, ends)
+    while process.poll() is None:
+        _obey(process, host, ends)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+    return child.exit_code(process.returncode)
+
+
+def _obey(process: subprocess.Popen[bytes], host: Host, ends: _Ends) -> None:
+    """Do what the operator's frames say: input, window size, signals."""
+    while True:
+        ends.feed()
+        host.session.check()
+        if host.session.cancelled.is_set():
+            raise Lost
+        found = host.session.next(timeout=0) if not ends.waiting else None
+        if found is None:
+            return
+        kind, payload = found
+        if kind == wire.STDIN:
+            ends.waiting = payload
+        elif kind == wire.END:
+            ends.end_input()
+        elif kind == wire.RESIZE and ends.stdin is not None:
+            size: dict[str, Any] = json.loads(payload)
+            resize(ends.stdin, size["rows"], size["columns"])
+        elif kind == wire.SIGNAL:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, int(json.loads(payload)["signal"]))
+
+
+def resize(descriptor: int, rows: int, columns: int) -> None:
+    """Give the terminal its size (tty_ioctl(4))."""
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 1 << 16)
+    except OSError:  # EIO: the last process has closed the terminal
+        return b""

@@ -1,0 +1,78 @@
+"""Which switch is not confirmed yet?  `run/pending`: what served before, what was to serve, whose attempt it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Optional
+
+from deployer.agent import durable
+from deployer.agent.layout import Layout
+from deployer.core import wire
+from deployer.core.formation import Process, expand
+from deployer.core.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class State:
+    """What runs, or should: a release with its formation, or (`stopped`) nothing of it."""
+
+    version: int
+    formation: dict[str, int]
+    stopped: bool
+
+    def processes(self, ports: dict[str, int]) -> list[Process]:
+        """The processes of this state."""
+        return [] if self.stopped else expand(self.version, self.formation, ports)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An unconfirmed switch."""
+
+    attempt: str
+    before: Optional[State]
+    after: State
+    cause: str
+    by: str
+    at: str
+    ports: dict[str, int]
+
+
+def confirmed(ledger: Ledger) -> Optional[State]:
+    """The state that the ledger says is confirmed: that of the newest run that succeeded."""
+    run = ledger.current_run
+    return State(run.release, dict(run.formation), run.stopped) if run else None
+
+
+def read(files: Layout) -> Optional[Pending]:
+    """The pending switch, or None."""
+    try:
+        return wire.decode(Pending, json.loads((files.run / "pending").read_bytes()))
+    except FileNotFoundError:
+        return None
+
+
+def write(files: Layout, pending: Pending) -> None:
+    """From here on the switch is to be confirmed or undone."""
+    durable.write(files.run / "pending", wire.dump(wire.encode(pending)), mode=0o600, name="pending")
+
+
+def forget(files: Layout) -> None:
+    """The switch is confirmed or undone."""
+    durable.remove(files.run / "pending", name="pending")
+
+
+def ports(files: Layout) -> dict[str, int]:
+    """The first port of each process type, as handed out for good."""
+    try:
+        known = json.loads((files.run / "ports").read_bytes())
+    except FileNotFoundError:
+        return {}
+    return {str(name): int(port) for name, port in known.items()}
+
+
+def keep_ports(files: Layout, handed_out: dict[str, int]) -> None:
+    """Remember which ports were handed out."""
+    if handed_out != ports(files):
+        durable.write(files.run / "ports", wire.dump(handed_out), name="ports")

@@ -1,0 +1,75 @@
+"""What can go?  Releases that the operator does not keep, then builds and contents that nothing needs."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+
+from deployer.agent import durable, look, stage, transfer
+from deployer.agent.context import Host
+from deployer.agent.layout import Layout
+from deployer.agent.objects import Objects
+from deployer.core import names, requests
+from deployer.core.errors import NotFound
+
+
+def prune(request: requests.Prune, host: Host) -> requests.Pruned:
+    """Remove all releases but `keep` and those that a process runs from; then builds, then contents."""
+    files = host.files
+    running = {instance.process.release for instance in host.manager.instances()}
+    stay = {*request.keep, *running}
+    gone = [version for version in look.present(files) if version not in stay]
+    for version in gone:
+        host.session.check()
+        durable.remove(files.release(version), name="prune")
+        for left in (files.run / f"released-v{version}",):
+            durable.remove(left, name="prune")
+    with _nobody_builds(files) as free:
+        if not free:
+            return requests.Pruned(gone, [], 0, 0)
+        needed = {stage.spec(files, version).build for version in look.present(files)} | set(request.keep_builds)
+        builds = [name for name in _builds(files) if name not in needed]
+        for name in builds:
+            durable.remove(files.build(name), name="prune")
+        objects, size = _sweep_objects(files)
+    return requests.Pruned(gone, builds, objects, size)
+
+
+def _sweep_objects(files: Layout) -> tuple[int, int]:
+    store = Objects(files.objects)
+    needed: set[str] = set()
+    for build in _builds(files):
+        with contextlib.suppress(NotFound):
+            needed.update(store.path(file) for file in transfer.open_manifest(files, build).files)
+    count = size = 0
+    for folder in os.scandir(files.objects):
+        if not folder.is_dir(follow_symlinks=False):
+            continue
+        for entry in os.scandir(folder.path):
+            if entry.path not in needed:
+                size += entry.stat(follow_symlinks=False).st_size
+                count += 1
+                os.unlink(entry.path)
+    return count, size
+
+
+def _builds(files: Layout) -> list[str]:
+    try:
+        return [name for name in sorted(os.listdir(files.builds)) if names.BUILD.match(name)]
+    except FileNotFoundError:
+        return []
+
+
+@contextlib.contextmanager
+def _nobody_builds(files: Layout) -> Iterator[bool]:
+    """Whether no build is being made into this store now; none can begin before the block ends."""
+    descriptor = os.open(f"{files.root}/objects.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)

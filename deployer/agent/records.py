@@ -1,0 +1,30 @@
+"""The ledger's and the events' verbs: read, and append one record."""
+
+from __future__ import annotations
+
+from deployer.agent import events, ledger, recovery
+from deployer.agent.context import Host
+from deployer.core import requests
+from deployer.core.ledger import SUCCEEDED
+
+
+def read_ledger(request: requests.ReadLedger, host: Host) -> requests.LedgerLines:
+    """All records after a number, checked."""
+    known = ledger.read(host.files).records[request.after :]
+    return requests.LedgerLines([record.render().decode() for record in known])
+
+
+def append(request: requests.Append, host: Host) -> requests.Done:
+    """Publish a record; the record of a run that succeeded is what confirms its pending switch."""
+    grown = ledger.append(host.files, request.line.encode())
+    record = grown.records[-1]
+    if record.kind == "run" and record.body["outcome"] == SUCCEEDED:
+        recovery.confirm_pending(host.files, record.body["attempt"])
+        if host.guard:
+            host.guard.dismiss()
+    return requests.Done()
+
+
+def read_events(request: requests.ReadEvents, host: Host) -> requests.Events:
+    """The newest entries of the host's own events."""
+    return requests.Events(list(events.read(host.files, request.lines)))

@@ -1,0 +1,93 @@
+"""What does the host put right by itself?  What an interrupted command left: pending switches and half-made things.
+
+The ledger decides: a pending switch whose attempt has a record that it succeeded is confirmed, any other is undone.
+"""
+
+from __future__ import annotations
+
+import os
+
+from deployer.agent import durable, events, ledger, pending, readiness, rolling, stage
+from deployer.agent.command import end_leftover_command
+from deployer.agent.fault import point
+from deployer.agent.layout import Layout
+from deployer.agent.managers import ProcessManager
+from deployer.core.errors import DeployError
+from deployer.core.ledger import SUCCEEDED
+
+
+def recover(files: Layout, manager: ProcessManager) -> list[str]:
+    """Clean up after whoever held the lock before; tell what was done.  Only the holder of the lock may."""
+    told = [*end_leftover_command(files), *sweep(files)]
+    waiting = pending.read(files)
+    if waiting:
+        last = ledger.read(files).runs
+        if any(run.attempt == waiting.attempt and run.outcome == SUCCEEDED for run in last[-1:]):
+            confirm_pending(files, waiting.attempt)
+            told.append(f"the run of v{waiting.after.version} was confirmed")
+        else:
+            restore_pending(files, manager, "it was cut off")
+            told.append(f"the run of v{waiting.after.version} was cut off; {_serving(waiting.before)}")
+    return told
+
+
+def sweep(files: Layout) -> list[str]:
+    """Remove temporary files, and release directories that no record names."""
+    told = []
+    for folder in (files.root, files.releases, files.ledger, files.run, files.agent):
+        for name in _names(folder):
+            if name.startswith(durable.TEMPORARY):
+                durable.remove(folder / name, name="sweep")
+    recorded = ledger.read(files).releases
+    for name in _names(files.releases):
+        if name[1:].isdigit() and int(name[1:]) not in recorded:
+            durable.remove(files.releases / name, name="sweep")
+            told.append(f"{name} was never finished; its directory was removed")
+    return told
+
+
+def restore_pending(files: Layout, manager: ProcessManager, why: str) -> bool:
+    """Undo the pending switch, if any; whether what served before serves again (True where nothing did)."""
+    waiting = pending.read(files)
+    if waiting is None:
+        return True
+    before, after = waiting.before, waiting.after
+    events.note(files, "restoring", release=after.version, text=f"{why}; {_serving(before)}")
+    if before is None:
+        durable.remove(files.current, name="current")
+        wanted = []
+    else:
+        durable.point_link(files.current, f"releases/v{before.version}", name="current")
+        wanted = before.processes(waiting.ports)
+    serves = True
+    try:
+        manager.ensure()
+        types = stage.spec(files, before.version).types if before else {}
+        rolling.bring(manager, wanted, types, check=lambda: None)
+        readiness.await_ready(manager, wanted, types, check=lambda: None)
+    except DeployError as error:
+        serves = False
+        events.note(files, "failing", release=before.version if before else None, text=error.message)
+    point("restore.restored")
+    events.note(files, "restored" if serves else "mixed", release=before.version if before else None, text=why)
+    pending.forget(files)
+    return serves
+
+
+def confirm_pending(files: Layout, attempt: str) -> None:
+    """The run is in the ledger: the switch stays."""
+    waiting = pending.read(files)
+    if waiting is not None and waiting.attempt == attempt:
+        events.note(files, "confirmed", release=waiting.after.version)
+        pending.forget(files)
+
+
+def _serving(before: pending.State | None) -> str:
+    return f"v{before.version} serves again" if before else "nothing served before"
+
+
+def _names(folder: os.PathLike[str]) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []

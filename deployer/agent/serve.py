@@ -1,0 +1,159 @@
+"""One session from `Open` to end of file: open, take the lock, recover, answer requests, undo what is pending."""
+
+from __future__ import annotations
+
+import os
+import platform
+import pwd
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from deployer.agent import durable, ledger, recovery
+from deployer.agent.context import Host
+from deployer.agent.layout import Layout
+from deployer.agent.lock import Lock
+from deployer.agent.managers import ProcessManager
+from deployer.agent.session import Lost, Session
+from deployer.agent.verbs import verb, writes
+from deployer.core import canonical, names, wire
+from deployer.core.errors import DeployError, ReleaseRefused, UsageError
+from deployer.core.requests import PROTOCOL, Open, Opened
+
+
+def serve(source: BinaryIO, sink: int, program: str) -> None:
+    """Serve one operator until end of file."""
+    os.umask(0o022)
+    os.write(sink, wire.MAGIC)
+    session = Session(source, sink)
+    try:
+        host = _greet(session, program)
+        if host is not None:
+            _answer(host)
+    except Lost:
+        pass  # undone in _answer; nobody is left to tell
+
+
+def _greet(session: Session, program: str) -> Host | None:
+    try:
+        request = wire.decode(Open, _request(session, "Open"))
+        if request.protocol != PROTOCOL:
+            raise UsageError(f"the operator speaks protocol {request.protocol}, this agent {PROTOCOL}")
+        files = Layout(Path(request.root), request.app, request.target)
+        host = Host(files, session, manager(files), Lock(files.lock), program)
+        if request.write:
+            _claim(files)
+            holder = {"who": request.who, "command": request.command, "at": request.at}
+            host.lock.take(holder, request.wait, lambda text: session.event("waiting", text))
+            recovered = recovery.recover(files, host.manager)
+        else:
+            recovered = []
+        session.reply(_opened(files, recovered))
+    except DeployError as error:
+        session.fail(error.as_wire())
+    except (OSError, wire.BadFrame) as error:
+        session.fail(_as_failure(error).as_wire())
+    else:
+        return host
+    return None
+
+
+def _answer(host: Host) -> None:
+    try:
+        while True:
+            found = host.session.next()
+            if found is None or found[0] != wire.REQUEST:
+                continue  # what is left of a stream that a failed request did not read
+            _answer_one(host, wire.load(found[1]))
+    finally:
+        if host.lock.descriptor is not None:
+            recovery.restore_pending(host.files, host.manager, "the session ended before the run was confirmed")
+            if host.guard:
+                host.guard.dismiss()
+            host.lock.release()
+
+
+def _answer_one(host: Host, asked: Any) -> None:
+    host.session.cancelled.clear()
+    try:
+        name = asked["verb"]
+        request, function = verb(name, asked["fields"])
+        if writes(name) and host.lock.descriptor is None:
+            raise UsageError(f"{name} needs the target's lock")
+        host.session.reply(function(request, host))
+    except DeployError as error:
+        host.session.fail(error.as_wire())
+    except Lost:
+        raise
+    except Exception as error:  # noqa: BLE001 - the operator must hear of every failure
+        host.session.fail(_as_failure(error).as_wire())
+
+
+def _as_failure(error: Exception) -> DeployError:
+    if isinstance(error, OSError) and error.errno:
+        where = f"{error.filename}: " if error.filename else ""
+        return ReleaseRefused(f"{where}{error.strerror}", hint="nothing was switched; mend this and run it again")
+    return DeployError(f"{type(error).__name__}: {error}", output=traceback.format_exc())
+
+
+def _request(session: Session, name: str) -> Any:
+    found = session.next()
+    asked = wire.load(found[1]) if found and found[0] == wire.REQUEST else {}
+    if asked.get("verb") != name:
+        raise wire.BadFrame(f"{name} was expected first")
+    return asked["fields"]
+
+
+def _claim(files: Layout) -> None:
+    """Make the root this target's own, or refuse: two targets in one directory would destroy each other."""
+    mark = files.root / "target"
+    mine = canonical.dumps({"app": files.app, "target": files.target}) + b"\n"
+    durable.make_directory(files.root)
+    try:
+        durable.publish(mark, mine, name="claim")
+    except FileExistsError:
+        found = canonical.loads(mark.read_bytes()[:-1])
+        if found != {"app": files.app, "target": files.target}:
+            raise ReleaseRefused(
+                f"{files.root} belongs to {found.get('app')}/{found.get('target')}",
+                hint=f"give targets.{files.target} a `path` of its own in deploy.yaml",
+            ) from None
+    for folder in (files.releases, files.builds, files.objects, files.shared, files.run, files.log, files.agent):
+        durable.make_directory(folder)
+
+
+def _opened(files: Layout, recovered: list[str]) -> Opened:
+    seq, head = ledger.read(files).head
+    return Opened(
+        root=str(files.root),
+        user=pwd.getpwuid(os.geteuid()).pw_name,
+        python=platform.python_version(),
+        machine=platform.machine(),
+        head_seq=seq,
+        head=head,
+        builds=[name for name in _names(files.builds) if names.BUILD.match(name)],
+        tools=_names(files.agent),
+        recovered=recovered,
+    )
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+
+
+def manager(files: Layout) -> ProcessManager:
+    """The process manager of this target on this host."""
+    from deployer.agent.supervisor import Supervisor  # noqa: PLC0415 - `launch` must not pay for it
+
+    return Supervisor(files)
+
+
+def main() -> None:
+    """Take stdout for the replies alone; whatever else prints goes to stderr."""
+    sink = os.dup(1)
+    os.dup2(2, 1)
+    serve(sys.stdin.buffer, sink, sys.argv[0])

@@ -1,0 +1,129 @@
+"""How does the agent hear its operator?  Frames in, frames out, and the silence that means nobody is there.
+
+A thread reads all frames as they come, so that a lost operator is noticed in the middle of a verb: `check()` then
+raises `Lost`, and whatever was pending is put back.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import queue
+import threading
+import time
+from typing import Any, BinaryIO, Optional
+
+from deployer.core import wire
+
+SILENCE = 30.0  # seconds without a word or a heartbeat (design, rule 6)
+
+
+class Lost(Exception):
+    """The operator is gone: end of file, a broken frame, or silence."""
+
+
+class Session:
+    """One operator's session, from its first frame to end of file."""
+
+    def __init__(self, source: BinaryIO, sink: int) -> None:
+        self._source, self._sink = source, sink
+        self._frames: queue.Queue[tuple[bytes, bytes]] = queue.Queue(maxsize=64)
+        self._lost = threading.Event()
+        self._heard = time.monotonic()
+        self.cancelled = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def check(self) -> None:
+        """`Lost` if nobody listens any more.  Everything that waits calls this often."""
+        if self._lost.is_set() or time.monotonic() - self._heard > SILENCE:
+            raise Lost
+
+    def next(self, timeout: Optional[float] = None) -> Optional[tuple[bytes, bytes]]:
+        """The next frame; None after `timeout` seconds; `Lost` when there will be none."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                left = 0.5 if deadline is None else max(0.0, min(0.5, deadline - time.monotonic()))
+                return self._frames.get(timeout=left) if left else self._frames.get_nowait()
+            except queue.Empty:
+                if deadline is not None and time.monotonic() >= deadline:
+                    return None
+                self.check()
+
+    def stream(self) -> Stream:
+        """The byte stream that follows a request, up to its END frame."""
+        return Stream(self)
+
+    def send(self, kind: bytes, payload: bytes = b"") -> None:
+        """Send one frame; `Lost` if nobody takes it."""
+        content = memoryview(wire.frame(kind, payload))
+        try:
+            while content:
+                content = content[os.write(self._sink, content) :]
+        except OSError as error:
+            self._lost.set()
+            raise Lost from error
+
+    def event(self, event: str, text: str) -> None:
+        """Tell the operator something while a request is being served."""
+        self.send(wire.EVENT, wire.dump({"event": event, "text": text}))
+
+    def reply(self, value: Any) -> None:
+        """Answer the request."""
+        self.send(wire.REPLY, wire.dump({"ok": wire.encode(value)}))
+
+    def fail(self, error: dict[str, Any]) -> None:
+        """Answer the request with a failure."""
+        self.send(wire.REPLY, wire.dump({"error": error}))
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                found = wire.read_frame(self._source)
+                if found is None:
+                    break
+                self._heard = time.monotonic()
+                if found[0] == wire.CANCEL:
+                    self.cancelled.set()
+                elif found[0] != wire.BEAT:
+                    self._put(found)
+        except (wire.BadFrame, OSError, ValueError):
+            pass  # a cut line is the end of the session, like end of file
+        self._lost.set()
+
+    def _put(self, found: tuple[bytes, bytes]) -> None:
+        while not self._lost.is_set():
+            try:
+                self._frames.put(found, timeout=1)
+                return
+            except queue.Full:
+                self._heard = time.monotonic()
+
+
+class Stream(io.RawIOBase):
+    """A request's byte stream as a file to read from."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session, self._left, self._ended = session, b"", False
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes (all of them for -1), b"" at the end; `Lost` if the operator goes before it."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(1 << 20), b""))
+        while not self._left and not self._ended:
+            found = self._session.next()
+            if found is None or found[0] not in (wire.CHUNK, wire.END):
+                raise wire.BadFrame("a stream was expected")
+            self._left, self._ended = found[1], found[0] == wire.END
+        part, self._left = self._left[:size], self._left[size:]
+        return part
+
+    def drain(self) -> None:
+        """Read to the end, so that the next frame is the next request."""
+        while self.read(1 << 20):
+            pass

@@ -1,0 +1,166 @@
+"""How is a release directory made?  Beside its place, complete, checked, durable; then one rename puts it there.
+
+Write order (design, rule 13): contents → one checked syncfs → rename into place → fsync of the directory.  The
+ledger's record comes after; until then the directory belongs to nobody and the next writer sweeps it away.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable
+
+from deployer.agent import config, durable, interpreters, transfer
+from deployer.agent.context import Host
+from deployer.agent.fault import point
+from deployer.agent.layout import Layout
+from deployer.agent.objects import Objects
+from deployer.core import canonical, release, requests
+from deployer.core.errors import Drift, NotFound
+from deployer.core.manifest import Entry, File, Manifest
+from deployer.core.release import SharedPath, Spec
+
+READ_ONLY = 0o555
+
+
+def stage(request: requests.Stage, host: Host) -> requests.Staged:
+    """Make `releases/vN`; the same release again changes nothing."""
+    env, text = release.render_env(request.variables), request.spec.render()
+    home = host.files.release(request.spec.version)
+    if not os.path.isdir(home):
+        build = transfer.open_manifest(host.files, request.spec.build)
+        part = durable.temporary(home)
+        os.mkdir(part, 0o755)
+        try:
+            fill(host, part, request.spec, build)
+            write_new(f"{part}/release.json", text, 0o444)
+            write_new(f"{part}/env", env, 0o400)
+            os.link(host.program, f"{part}/agent.pyz")
+            durable.sync_filesystem(part)
+            durable.move(part, home, name="release")
+        except BaseException:
+            durable.remove_tree(part)
+            raise
+    elif (home / "release.json").read_bytes() != text or (home / "env").read_bytes() != env:
+        raise Drift(f"{home} exists and holds something else", hint="`deploy verify` tells what")
+    return requests.Staged(release.config_digest(config.key(host.files), env), canonical.sha256(text))
+
+
+def fill(host: Host, part: str, spec: Spec, build: Manifest) -> None:
+    """Make the release's `app`: hard links into the objects, the links of the build, of the host and to `shared`."""
+    app = f"{part}/app"
+    os.mkdir(app)
+    shared = {path.path for path in spec.shared}
+    entries = [entry for entry in build.entries if not _below(entry.path, shared)] if shared else build.entries
+    extra = host_links(host, spec)
+    folders = make_folders(app, [*(entry.path for entry in entries), *extra])
+    objects = Objects(host.files.objects)
+    point("stage.link")
+    for entry in entries:
+        _make(entry, f"{app}/{entry.path}", objects)
+    for path, target in extra.items():
+        os.symlink(target, f"{app}/{path}")
+    point("stage.linked")
+    for folder in reversed(folders):
+        os.chmod(folder, READ_ONLY)
+    os.chmod(app, READ_ONLY)
+
+
+def host_links(host: Host, spec: Spec) -> dict[str, str]:
+    """The links that only this host can make: to its interpreters, and to the paths that outlive releases."""
+    links = {}
+    for runtime in spec.launch.runtimes:
+        links[runtime.link] = interpreters.find(runtime, host.files.run / "interpreters.json")
+    for path in spec.shared:
+        real = host.files.shared / path.path
+        durable.make_directory(real.parent if path.is_file else real)
+        links[path.path] = shared_link(path)
+    return links
+
+
+def shared_link(path: SharedPath) -> str:
+    """What the link of a shared path in `releases/vN/app` names: relative, so that a copied root still works."""
+    return posixpath.join(*[".."] * (path.path.count("/") + 3), "shared", path.path)
+
+
+def make_folders(root: str, paths: Iterable[str]) -> list[str]:
+    """Make the folders of these paths below `root`; all of them, parents first."""
+    made: dict[str, None] = {}
+    for path in paths:
+        missing = []
+        folder = posixpath.dirname(path)
+        while folder and folder not in made:
+            missing.append(folder)
+            folder = posixpath.dirname(folder)
+        for folder in reversed(missing):
+            os.mkdir(f"{root}/{folder}")
+            made[folder] = None
+    return [f"{root}/{folder}" for folder in made]
+
+
+def read_spec(request: requests.ReadSpec, host: Host) -> Spec:
+    """The spec of a release that is here."""
+    return spec(host.files, request.version)
+
+
+def spec(files: Layout, version: int) -> Spec:
+    """The spec of a release that is here; `NotFound` where it was pruned, `Drift` where it is no spec."""
+    path = files.release(version) / "release.json"
+    try:
+        return release.parse(path.read_bytes())
+    except FileNotFoundError:
+        raise NotFound(f"v{version} is not here any more", hint="`deploy releases` says which are kept") from None
+    except ValueError as error:
+        raise Drift(f"{path}: {error}", hint="the release was altered; run another one") from error
+
+
+def check(files: Layout, version: int) -> Spec:
+    """The spec of a release that can be switched to: nothing is missing, and nothing was edited since it was staged.
+
+    It compares kinds, sizes, modes and times, which costs a tenth of digests; `verify` takes those.
+    """
+    found = spec(files, version)
+    app = f"{files.release(version)}/app"
+    shared = {path.path for path in found.shared}
+    for entry in transfer.open_manifest(files, found.build).entries:
+        if not _below(entry.path, shared) and not _fits(entry, f"{app}/{entry.path}"):
+            raise Drift(
+                f"v{version}: app/{entry.path} is missing or was altered",
+                hint=f"`deploy verify v{version}` lists everything; a new `deploy release` makes it anew",
+            )
+    for runtime in found.launch.runtimes:
+        interpreters.check(runtime, os.readlink(f"{app}/{runtime.link}"), files.run / "interpreters.json")
+    return found
+
+
+def _fits(entry: Entry, path: str) -> bool:
+    try:
+        found = os.lstat(path)
+        if isinstance(entry, File):
+            mode = 0o100555 if entry.executable else 0o100444
+            return (found.st_mode, found.st_size, found.st_mtime) == (mode, entry.size, 0)
+        return os.readlink(path) == entry.target
+    except OSError:
+        return False
+
+
+def _make(entry: Entry, path: str, objects: Objects) -> None:
+    if isinstance(entry, File):
+        objects.link(entry, path)
+    else:
+        os.symlink(entry.target, path)
+
+
+def _below(path: str, roots: set[str]) -> bool:
+    return any(path == root or path.startswith(root + "/") for root in roots) if roots else False
+
+
+def write_new(path: str, content: bytes, mode: int) -> None:
+    """Write a file that does not exist yet, below a directory that is not in place yet: syncfs makes it durable."""
+    point("stage.write")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        durable.write_all(descriptor, content)
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,99 @@
+"""The switch: make a release and its formation run on this host, pending until the operator confirms it.
+
+check → ports → pending (durable) → guard → `current` by one rename → launch → readiness.  Whatever fails after
+`pending` was written is undone before the reply; whatever is cut off is undone by the guard or the next session.
+"""
+
+from __future__ import annotations
+
+import time
+
+from deployer.agent import durable, events, ledger, pending, readiness, recovery, rolling, sockets, stage
+from deployer.agent.context import Host
+from deployer.agent.fault import point
+from deployer.agent.guard import Guard
+from deployer.agent.session import Lost
+from deployer.core import formation, requests
+from deployer.core.errors import DeployError, RunFailed, RunMixed
+from deployer.core.formation import Process
+from deployer.core.release import Spec
+
+
+def switch(request: requests.Switch, host: Host) -> requests.Switched:
+    """Bring `version` with its formation up; `RunFailed` when it did not and what served before serves again."""
+    begun = time.monotonic()
+    spec = stage.check(host.files, request.version)
+    before = pending.confirmed(ledger.read(host.files))
+    after = pending.State(request.version, request.formation, request.stopped)
+    host.manager.ensure()
+    running = [instance.process for instance in host.manager.instances()]
+    ports = formation.allocate(spec.launch.processes, pending.ports(host.files), sockets.free)
+    wanted = after.processes(ports)
+    previous = before.version if before else None
+    if before == after and set(running) == set(wanted) and not request.restart and _current(host) == after.version:
+        readiness.await_ready(host.manager, wanted, spec.types, check=host.session.check)
+        return requests.Switched(False, previous, ports, time.monotonic() - begun)  # noqa: FBT003
+    _check_ports(spec, wanted, running)
+    pending.keep_ports(host.files, ports)
+    pending.write(
+        host.files, pending.Pending(request.attempt, before, after, request.cause, request.by, request.at, ports)
+    )
+    guard = Guard(host)
+    try:
+        _bring_up(request, host, spec, wanted)
+    except DeployError as error:
+        restored = recovery.restore_pending(host.files, host.manager, error.message)
+        guard.dismiss()
+        raise _undone(error, previous, restored=restored) from error
+    except (Lost, OSError):
+        recovery.restore_pending(host.files, host.manager, "the operator was lost")
+        guard.dismiss()
+        raise
+    host.guard = guard
+    return requests.Switched(True, previous, ports, time.monotonic() - begun)  # noqa: FBT003
+
+
+def restore(_: requests.Restore, host: Host) -> requests.Done:
+    """Undo the pending switch."""
+    restored = recovery.restore_pending(host.files, host.manager, "another host of the target failed")
+    if host.guard:
+        host.guard.dismiss()
+    if not restored:
+        raise RunMixed("what served before did not come up again", hint="`deploy events` and `deploy logs` tell why")
+    return requests.Done()
+
+
+def _bring_up(request: requests.Switch, host: Host, spec: Spec, wanted: list[Process]) -> None:
+    durable.point_link(host.files.current, f"releases/v{request.version}", name="current")
+    events.note(host.files, "switched", release=request.version, text=request.cause)
+    check = host.session.check
+    rolling.bring(host.manager, wanted, spec.types, check=check, again=request.restart)
+    point("switch.launched")
+    readiness.await_ready(host.manager, wanted, spec.types, check=check)
+    point("switch.ready")
+
+
+def _check_ports(spec: Spec, wanted: list[Process], running: list[Process]) -> None:
+    ours = {process.port for process in running}
+    for process in wanted:
+        if spec.types[process.type].binds_port and process.port not in ours and not sockets.free(process.port):
+            owner = sockets.owner(process.port)
+            by = f"pid {owner[0]} ({owner[1]})" if owner else "another program"
+            raise RunFailed(
+                f"port {process.port}, which {process.name} has, is held by {by}",
+                hint=f"stop it, or give `processes.{process.type}.port` another first port in deploy.yaml",
+            )
+
+
+def _undone(error: DeployError, previous: int | None, *, restored: bool) -> DeployError:
+    serves = f"v{previous} serves again" if previous else "nothing served before, nothing serves now"
+    cls = RunFailed if restored else RunMixed
+    message = f"{error.message}; {serves}" if restored else f"{error.message}; v{previous} did not come up again either"
+    return cls(message, hint=error.hint, output=error.output, details=error.details)
+
+
+def _current(host: Host) -> int | None:
+    from deployer.agent.look import current  # noqa: PLC0415 - look imports much that a switch does not need
+
+    name = current(host.files)
+    return int(name[1:]) if name[1:].isdigit() else None

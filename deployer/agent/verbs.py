@@ -1,0 +1,46 @@
+"""Who answers which request?  A table; modules are imported when their first request comes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Callable
+
+from deployer.core import requests, wire
+
+# request → module of deployer.agent that answers it (function of the request's name in lower case), does it write?
+VERBS: dict[str, tuple[str, str, bool]] = {
+    "ReadLedger": ("records", "read_ledger", False),
+    "Append": ("records", "append", True),
+    "ReadEvents": ("records", "read_events", False),
+    "OfferBuild": ("transfer", "offer_build", True),
+    "PutBuild": ("transfer", "put_build", True),
+    "PutTool": ("transfer", "put_tool", True),
+    "ReadManifest": ("transfer", "read_manifest", False),
+    "Stage": ("stage", "stage", True),
+    "ReadSpec": ("stage", "read_spec", False),
+    "RunReleaseCommand": ("command", "run_release_command", True),
+    "Switch": ("switch", "switch", True),
+    "Restore": ("switch", "restore", True),
+    "Look": ("look", "look", False),
+    "GetConfig": ("config", "get_config", False),
+    "SetDraft": ("config", "set_draft", True),
+    "Verify": ("verify", "verify", False),
+    "Prune": ("prune", "prune", True),
+    "Logs": ("follow", "logs", False),
+    "Exec": ("oneoff", "exec_", False),
+    "Examine": ("examine", "examine", False),
+}
+
+
+def writes(name: str) -> bool:
+    """Whether the verb `name` changes the target, so that its session must hold the lock."""
+    return VERBS[name][2]
+
+
+def verb(name: str, fields: Any) -> tuple[Any, Callable[[Any, Any], Any]]:
+    """The decoded request and the function that answers it; `BadFrame` for an unknown one."""
+    if name not in VERBS:
+        raise wire.BadFrame(f"unknown request {name!r}")
+    module, function, _ = VERBS[name]
+    request = wire.decode(getattr(requests, name), fields)
+    return request, getattr(import_module(f"deployer.agent.{module}"), function)

@@ -1,0 +1,79 @@
+"""What does a release directory say about itself?  `release.json`, the release's spec."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Mapping
+
+from deployer.core import canonical, wire
+from deployer.core.formation import no_such_type
+from deployer.core.manifest import Launch, ProcessType
+from deployer.core.secret import Secret, reveal
+
+
+@dataclass(frozen=True)
+class SharedPath:
+    """A path of the app that outlives its releases: a folder, or a file."""
+
+    path: str
+    is_file: bool = False
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A release: a build and what the target adds to it.  Values of the config stand in `env`, only names here.
+
+    `formation` is what deploy.yaml declared; `names` are all variables, `stored` those that were set by
+    `config set`; `run_as` is the processes' user where the agent is root; `agent` the digest of its agent.pyz.
+    """
+
+    app: str
+    target: str
+    version: int
+    build: str
+    commit: str
+    launch: Launch
+    formation: dict[str, int]
+    names: tuple[str, ...]
+    stored: tuple[str, ...]
+    shared: tuple[SharedPath, ...] = ()
+    run_as: str = ""
+    agent: str = ""
+
+    @property
+    def types(self) -> dict[str, ProcessType]:
+        """The process types by name."""
+        return {kind.name: kind for kind in self.launch.processes}
+
+    def type(self, name: str) -> ProcessType:
+        """The process type `name`; `NotFound` lists those there are."""
+        try:
+            return self.types[name]
+        except KeyError:
+            raise no_such_type(name, self.types) from None
+
+    def render(self) -> bytes:
+        """The bytes of release.json."""
+        return canonical.dumps(wire.encode(self)) + b"\n"
+
+
+def parse(text: bytes) -> Spec:
+    """The spec that `render` wrote; `BadFrame` or `NotCanonical` for anything else."""
+    return wire.decode(Spec, canonical.loads(text[:-1]))
+
+
+def render_env(variables: Mapping[str, Secret]) -> bytes:
+    """The bytes of a release's `env`: canonical JSON, so that every value arrives byte for byte."""
+    return canonical.dumps(reveal(dict(variables)))
+
+
+def parse_env(text: bytes) -> dict[str, Secret]:
+    """The variables that `render_env` wrote."""
+    return {name: Secret(value) for name, value in canonical.loads(text).items()}
+
+
+def config_digest(key: bytes, env: bytes) -> str:
+    """How the ledger names a config: a keyed hash, since short secrets could be guessed from a bare one."""
+    return hmac.new(key, env, hashlib.sha256).hexdigest()

@@ -1,0 +1,314 @@
+"""What can an operator ask of a host's agent?  Requests and replies, frozen; each request is one verb.
+
+`agent/verbs.py` has the table of who answers what.  Times are RFC 3339 UTC, durations seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from deployer.core.release import Spec
+from deployer.core.secret import Secret
+
+PROTOCOL = 1
+
+
+@dataclass(frozen=True)
+class Open:
+    """Begin a session: `write` takes the target's lock, waiting up to `wait` seconds for it."""
+
+    app: str
+    target: str
+    root: str
+    write: bool
+    wait: float
+    who: str
+    command: str
+    at: str
+    protocol: int = PROTOCOL
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The host as the session finds it; `recovered` tells what an interrupted command had left, now cleaned up."""
+
+    root: str
+    user: str
+    python: str
+    machine: str
+    head_seq: int
+    head: str
+    builds: list[str]
+    tools: list[str]
+    recovered: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ReadLedger:
+    """All records after number `after`."""
+
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class LedgerLines:
+    """The records' bytes, oldest first."""
+
+    lines: list[str]
+
+
+@dataclass(frozen=True)
+class Append:
+    """Publish one record.  The record of a run that succeeded confirms the pending switch of its attempt."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class OfferBuild:
+    """The manifest follows as a stream; the reply says which contents the host lacks."""
+
+    build: str
+
+
+@dataclass(frozen=True)
+class Lacks:
+    """Indices into the manifest's files (each content once)."""
+
+    files: list[int]
+
+
+@dataclass(frozen=True)
+class PutBuild:
+    """The lacking contents follow, in the manifest's order, as one zlib stream; then the build is whole here."""
+
+    build: str
+
+
+@dataclass(frozen=True)
+class PutTool:
+    """A zip archive follows; it is unpacked to `agent/<name>` (the supervisor, where the host has none)."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Make a release directory, complete, verified and durable."""
+
+    spec: Spec
+    variables: dict[str, Secret]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The digests that the ledger's record names."""
+
+    config: str
+    spec: str
+
+
+@dataclass(frozen=True)
+class RunReleaseCommand:
+    """Run the release command of `version` once; its output comes as frames."""
+
+    version: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit code (128 + n for signal n), and whether it was left out as done before."""
+
+    code: int
+    seconds: float = 0
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Make `version` with `formation` run, or (`stopped`) nothing; `restart` names processes to start anew.
+
+    Pending until the record of `attempt` is appended; restored if the session ends before.
+    """
+
+    attempt: str
+    version: int
+    formation: dict[str, int]
+    stopped: bool
+    restart: list[str]
+    cause: str
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What the switch did: `changed` is false where everything was so already; `ports` as handed out."""
+
+    changed: bool
+    previous: Optional[int]
+    ports: dict[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Undo the pending switch, if there is one."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the host says of itself."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One process: `type.number` of a release, as `deploy ps` shows it."""
+
+    process: str
+    release: int
+    state: str
+    pid: int
+    port: int
+    since: float
+    restarts: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Looked:
+    """`current` is what the link names ('' for none); `present` the release directories; `processes` what runs."""
+
+    current: str
+    present: list[int]
+    pending: str
+    manager: str
+    processes: list[Seen]
+    holder: str
+    draft: list[str]
+
+
+@dataclass(frozen=True)
+class GetConfig:
+    """The variables of a release (None: those stored before the first release)."""
+
+    version: Optional[int]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Variables, and the names of those that were stored by `config set`."""
+
+    variables: dict[str, Secret]
+    stored: list[str]
+
+
+@dataclass(frozen=True)
+class SetDraft:
+    """Keep these variables for the first release."""
+
+    variables: dict[str, Secret]
+
+
+@dataclass(frozen=True)
+class ReadSpec:
+    """The spec of a release that is present here."""
+
+    version: int
+
+
+@dataclass(frozen=True)
+class ReadManifest:
+    """The manifest of a release or build that is present here; it comes as a stream."""
+
+    build: str
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Check releases by their digests; `config` and `spec` are what the ledger says of each."""
+
+    version: int
+    build: str
+    config: str
+    spec: str
+
+
+@dataclass(frozen=True)
+class Problems:
+    """What does not match, one a line; empty where all does."""
+
+    problems: list[str]
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Remove all releases but these, then the builds and contents that nothing needs."""
+
+    keep: list[int]
+    keep_builds: list[str]
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What went away."""
+
+    releases: list[int]
+    builds: list[str]
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Logs:
+    """The last `lines` lines of these processes (all where empty), and with `follow` all that come."""
+
+    processes: list[str]
+    lines: int
+    follow: bool
+    version: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Exec:
+    """A one-off process in the environment of a release (None: the current one); frames carry its streams."""
+
+    version: Optional[int]
+    argv: list[str]
+    terminal: bool
+    rows: int = 24
+    columns: int = 80
+    term: str = ""
+
+
+@dataclass(frozen=True)
+class ReadEvents:
+    """The newest `lines` entries of the host's own events."""
+
+    lines: int
+
+
+@dataclass(frozen=True)
+class Events:
+    """Entries, oldest first: at, event, release, text."""
+
+    events: list[Any]
+
+
+@dataclass(frozen=True)
+class Examine:
+    """What `deploy doctor` wants to know of a host."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Findings: name, ok, found, hint."""
+
+    findings: list[Any]
+
+
+@dataclass(frozen=True)
+class Done:
+    """Nothing more to say."""

@@ -1,0 +1,74 @@
+"""How is the operator's own machine a host?  By the same agent, the same bytes, as a subprocess."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from deployer.agent import durable
+from deployer.core.errors import HostUnreachable
+from deployer.hosts import pyz
+
+NAME = "local"
+
+
+class Local:
+    """The built-in target's only host.  The agent runs in a session of its own: Ctrl-C is for the operator alone."""
+
+    def __init__(self, root: str, cache: Path) -> None:
+        self.name, self.root, self._cache = NAME, root, cache
+
+    def start(self) -> LocalChannel:
+        """Start the agent; it is put into `agent/<sha256>.pyz` first if it is not there."""
+        digest, content = pyz.agent(self._cache)
+        program = Path(self.root, "agent", f"{digest}.pyz")
+        try:
+            if not program.exists():
+                durable.make_directory(program.parent, mode=0o700)
+                durable.write(program, content, mode=0o500, name="agent")
+        except OSError as error:
+            raise HostUnreachable(
+                f"{error.filename or program}: {error.strerror}", hint="give `targets.local.path` another folder"
+            ) from error
+        return LocalChannel([sys.executable, "-I", str(program), "serve"])
+
+
+class LocalChannel:
+    """An agent that runs as our subprocess."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the agent
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            start_new_session=True,
+            cwd="/",
+            env=_environment(),
+        )
+        self.writer, self.reader = cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout)
+
+    def close(self, *, timeout: float) -> None:
+        """End its input and wait for its end."""
+        with contextlib.suppress(OSError):
+            self.writer.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
+        self.reader.close()
+
+    def complaint(self) -> str:
+        """The end of what it printed on stderr."""
+        self._stderr.seek(0)
+        return self._stderr.read()[-4000:].decode(errors="replace")
+
+
+def _environment() -> dict[str, str]:
+    """What a login over SSH would give the agent: nothing of the operator's own variables may reach an app."""
+    passed = ("HOME", "USER", "LOGNAME", "PATH", "LANG", "SHELL", "DEPLOYER_FAULT", "DEPLOYER_FAULT_TRACE")
+    return {name: os.environ[name] for name in passed if name in os.environ}

@@ -1,0 +1,153 @@
+"""The operator's end of an agent's session: one request at a time, its events, streams and reply."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from deployer.core import requests, wire
+from deployer.core.errors import DeployError, HostUnreachable, from_wire
+from deployer.hosts.host import Channel, Host
+
+BEAT_EVERY = 5.0
+CLOSING = 120.0  # seconds an agent may take to undo what is pending
+PIECE = 1 << 16
+
+Reply = TypeVar("Reply")
+Heard = Callable[[bytes, bytes], None]
+
+
+class Session:
+    """An open session with one host.  Use it as a context manager."""
+
+    def __init__(self, host: Host, channel: Channel) -> None:
+        self.host = host
+        self.opened: requests.Opened | None = None
+        self._channel = channel
+        self._writing = threading.Lock()
+        self._closed = threading.Event()
+        self._frames: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session; the agent undoes a switch that was not confirmed before this returns."""
+        self._closed.set()
+        self._channel.close(timeout=CLOSING)
+
+    def open(self, request: requests.Open, heard: Heard) -> requests.Opened:
+        """The first request of a session."""
+        self.opened = self.call(request, requests.Opened, heard=heard)
+        return self.opened
+
+    def call(
+        self, request: Any, answer: type[Reply], *, stream: Iterable[bytes] | None = None, heard: Heard | None = None
+    ) -> Reply:
+        """Ask, send `stream` after it, hand every frame that is not the reply to `heard`, and decode the reply.
+
+        A failure that the agent tells is raised as it is; a session that breaks is `HostUnreachable`.
+        """
+        self.send(wire.REQUEST, wire.dump({"verb": type(request).__name__, "fields": wire.encode(request)}))
+        if stream is not None:
+            for part in stream:
+                self.send(wire.CHUNK, part)
+            self.send(wire.END)
+        while True:
+            kind, payload = self._next(type(request).__name__)
+            if kind == wire.REPLY:
+                told = wire.load(payload)
+                if "error" in told:
+                    raise self._failure(told["error"])
+                return wire.decode(answer, told["ok"])
+            if heard:
+                heard(kind, payload)
+
+    def receive(self, request: Any) -> bytes:
+        """Ask for a stream: all its bytes."""
+        parts: list[bytes] = []
+
+        def keep(kind: bytes, payload: bytes) -> None:
+            if kind == wire.CHUNK:
+                parts.append(payload)
+
+        self.call(request, requests.Done, heard=keep)
+        return b"".join(parts)
+
+    def send(self, kind: bytes, payload: bytes = b"") -> None:
+        """Send one frame; other threads may do so at the same time."""
+        try:
+            with self._writing:
+                self._channel.writer.write(wire.frame(kind, payload))
+                self._channel.writer.flush()
+        except (OSError, ValueError) as error:
+            raise self._gone("it takes nothing more") from error
+
+    def _next(self, doing: str) -> tuple[bytes, bytes]:
+        found = self._frames.get()
+        if found is None:
+            self._frames.put(None)
+            raise self._gone(f"it ended during {doing}")
+        return found
+
+    def _failure(self, told: dict[str, Any]) -> DeployError:
+        failure = from_wire(told)
+        failure.details.setdefault("host", self.host.name)
+        return failure
+
+    def _gone(self, how: str) -> HostUnreachable:
+        return HostUnreachable(
+            f"{self.host.name}: the agent is gone: {how}",
+            hint="run the command again; it finishes or cleans up what was begun",
+            output=self._channel.complaint(),
+        )
+
+    def _listen(self) -> None:
+        try:
+            if _skip_to_magic(self._channel):
+                while (found := wire.read_frame(self._channel.reader)) is not None:
+                    self._frames.put(found)
+        except (OSError, ValueError):
+            pass  # the end of the session, told by the None below
+        self._frames.put(None)
+
+    def _beat(self) -> None:
+        while not self._closed.wait(BEAT_EVERY):
+            with contextlib.suppress(HostUnreachable):
+                self.send(wire.BEAT)
+
+
+def _skip_to_magic(channel: Channel) -> bool:
+    """Skip what a login script printed before the agent's first byte."""
+    seen = b""
+    while not seen.endswith(wire.MAGIC):
+        byte = channel.reader.read(1)
+        if not byte:
+            return False
+        seen = (seen + byte)[-len(wire.MAGIC) :]
+    return True
+
+
+def pieces(content: bytes) -> Iterator[bytes]:
+    """`content` in frames of a bounded size."""
+    for start in range(0, len(content), PIECE):
+        yield content[start : start + PIECE]
+
+
+def compressed(contents: Iterable[bytes]) -> Iterator[bytes]:
+    """One zlib stream of all `contents`."""
+    packer = zlib.compressobj(6)
+    for content in contents:
+        packed = packer.compress(content)
+        if packed:
+            yield from pieces(packed)
+    yield from pieces(packer.flush())
