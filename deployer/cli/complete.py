@@ -51,4 +51,12 @@ def _options(name: str) -> list[tuple[str, str]]:
 
 
 def _targets() -> list[str]:
-    return []
+    from pathlib import Path
+
+    from deployer import settings
+    from deployer.core.errors import DeployError
+
+    try:
+        return list(settings.load(Path(settings.NAME)).targets)
+    except DeployError:  # a file that is missing or wrong has no targets to offer; the command will say why
+        return []

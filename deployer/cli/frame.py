@@ -23,14 +23,19 @@ VERBATIM = ("exec", "console")  # what follows their first argument is the user'
 class Command(typer.core.TyperCommand):
     """A command whose help tells its own options and the global ones apart, and which commands are below it."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words after the command's name, as the metavars of its arguments say them."""
+        return ["[OPTIONS]", *(str(p.metavar) for p in self.get_params(ctx) if p.param_type_name == "argument")]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options of the command, then those that every command has."""
         parts: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Global options": []}
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is not None:
-                own = "Arguments" if param.param_type_name == "argument" else "Options"
-                parts["Global options" if param.name in options.SHARED else own].append(record)
+            if param.param_type_name == "argument":
+                parts["Arguments"].append((str(param.metavar), param.help or ""))
+            elif not param.hidden:
+                shared = param.name in options.SHARED
+                parts["Global options" if shared else "Options"].append(param.get_help_record(ctx))
         commands = [(f"deploy {name}", table.COMMANDS[name][3]) for name in table.below(self.name or "")]
         for title, records in {"Commands": commands, **parts}.items():
             if records:
@@ -58,10 +63,8 @@ def run(before: list[str], words: list[str]) -> int:
     screen = Screen(sys.stdout, sys.stderr, os.environ)
     given = [*before, *words]
     given = given[: given.index("--")] if "--" in given else given
-    screen.json, screen.verbose = (
-        "--json" in given,
-        bool({"-v", "--verbose"} & set(given)),
-    )  # until typer has understood them
+    screen.json = "--json" in given  # a first guess, until typer has understood them
+    screen.verbose = "-v" in given or "--verbose" in given
     try:
         with interrupts.raised():
             return _run(before, words, screen)

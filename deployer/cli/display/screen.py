@@ -29,9 +29,7 @@ class Screen:
         self.out_coloured = _coloured(out, environ)
         self.err_coloured = _coloured(err, environ)
         self.live = _is_terminal(err) and self.err_coloured and not environ.get("CI")
-        self.above: Callable[[str, str], None] | None = (
-            None  # prints a line above the progress line, while there is one
-        )
+        self.above: Callable[[str, str], None] | None = None  # prints above the live line if there is one
         self._columns = environ.get("COLUMNS", "")
         for stream in (out, err):
             with contextlib.suppress(AttributeError, ValueError):  # not every stream can; a plain one need not
