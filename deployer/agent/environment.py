@@ -1,0 +1,65 @@
+"""Which environment does a process of a release get?  The same for processes, release command, exec and console.
+
+From the weakest to the strongest: a minimal base, what the pack says, the release's config, and what only the
+deployment knows (`PORT`, `DEPLOY_*`).  The build's own programs come first on `PATH`, before a `PATH` of the config.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # on the launcher's way: see agent/launch.py
+    from collections.abc import Mapping
+    from typing import Optional
+
+    from deployer.core.release import Spec
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SHORT = 12
+
+
+def environment(
+    spec: Spec,
+    variables: Mapping[str, str],
+    *,
+    app: str,
+    process: str,
+    port: Optional[int],
+    base: Mapping[str, str],
+) -> dict[str, str]:
+    """The whole environment of `process` (`web.1`), whose release's tree is the directory `app` (absolute).
+
+    `base` is what `base()` says of its user; `port` is None where the process has none.
+    """
+    made = {"PATH": PATH, "LANG": "C.UTF-8", **base, **spec.launch.env, **variables}
+    made["PATH"] = ":".join([*(f"{app}/{folder}" for folder in spec.launch.path), made["PATH"]])
+    if port is not None:
+        made["PORT"] = str(port)
+    made.update(marks(spec, process))
+    made["DEPLOY_BUILD"] = spec.build[:SHORT]
+    made["DEPLOY_COMMIT"] = spec.commit
+    return made
+
+
+def marks(spec: Spec, process: str) -> dict[str, str]:
+    """The variables by which a process is known as this one's."""
+    return {
+        "DEPLOY_APP": spec.app,
+        "DEPLOY_TARGET": spec.target,
+        "DEPLOY_RELEASE": f"v{spec.version}",
+        "DEPLOY_PROCESS": process,
+    }
+
+
+def base(user: str = "", terminal: str = "") -> dict[str, str]:
+    """HOME, USER, LOGNAME and SHELL of `user` (the one that we are, if ''), and TERM where there is a terminal."""
+    import pwd  # noqa: PLC0415 - `environment` itself asks nobody
+
+    try:
+        entry = pwd.getpwnam(user) if user else pwd.getpwuid(os.geteuid())
+        found = {"HOME": entry.pw_dir, "USER": entry.pw_name, "SHELL": entry.pw_shell or "/bin/sh"}
+    except KeyError:
+        found = {"HOME": "/", "USER": user or str(os.geteuid()), "SHELL": "/bin/sh"}
+    found["LOGNAME"] = found["USER"]
+    return {**found, "TERM": terminal} if terminal else found

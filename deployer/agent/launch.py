@@ -1,0 +1,148 @@
+"""How does a process of a release start?  The release's own launcher: reads its spec and env, then execs the command.
+
+Started by every process manager as `releases/v100/agent.pyz launch web 1 --port 5000`, so that no manager ever sees
+a command or a value of the config.  It is on the way of every start: it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+from deployer.agent import started
+from deployer.agent.environment import base, environment, marks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, NoReturn
+
+    from deployer.core.release import Spec
+
+SHELL = "/bin/sh"
+UMASK = 0o022
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+
+
+class CannotLaunch(Exception):
+    """The release is not complete, or has no such process; said on stderr, which is the process's log."""
+
+    def __init__(self, message: str, code: int = NOT_FOUND) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Json:
+    """A JSON object read by its keys as attributes: `core.release.Spec` without the price of dataclasses."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__.update({key: Json(value) if key == "launch" else value for key, value in values.items()})
+
+
+def main(argv: list[str]) -> NoReturn:
+    """`TYPE NUMBER [--port PORT]`; the release is the directory that holds this program."""
+    kind, number, *options = argv
+    port = int(options[1]) if options[:1] == ["--port"] else 0
+    release = os.path.dirname(os.path.abspath(sys.argv[0]))
+    root = os.path.dirname(os.path.dirname(release))
+    try:
+        launch(root, int(os.path.basename(release)[1:]), kind, int(number), port)
+    except (CannotLaunch, OSError) as error:
+        code = getattr(error, "code", NOT_EXECUTABLE)
+        sys.stderr.write(f"deployer: cannot launch {kind}.{number} of {os.path.basename(release)}: {error}\n")
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def launch(root: str, version: int, kind: str, number: int, port: int) -> NoReturn:
+    """Become the process `kind.number` of release `version`."""
+    release, key = f"{root}/releases/v{version}", started.key(version, kind, number)
+    spec: Any = Json(_read(f"{release}/release.json"))
+    command, stop_timeout = _command(spec, kind)
+    process = f"{kind}.{number}"
+    _become_leader()
+    before = started.read(root, key)
+    marked = [f"{name}={value}" for name, value in marks(spec, process).items()]
+    if before is not None:
+        _end(before)
+    started.write(root, key, port=port, stop_timeout=stop_timeout, marks=marked, before=before)
+    variables = _read(f"{release}/env")
+    if spec.run_as and os.getuid() == 0:
+        become(spec.run_as)
+    execute(spec, variables, command, app=f"{release}/app", process=process, port=port or None)
+
+
+def execute(
+    spec: Spec, variables: Mapping[str, str], command: str, *, app: str, process: str, port: int | None
+) -> NoReturn:
+    """Give `command`, unchanged, to a shell in `app` with the release's environment; nothing else is inherited."""
+    made = environment(spec, variables, app=app, process=process, port=port, base=base())
+    _forget_inherited()
+    os.umask(UMASK)
+    os.chdir(app)
+    try:
+        os.execve(SHELL, ["sh", "-c", command], encoded(made))
+    except ValueError as error:  # a NUL, which no environment can carry
+        raise CannotLaunch(f"a variable of the config has a NUL byte: {error}", NOT_EXECUTABLE) from None
+
+
+def encoded(variables: Mapping[str, str]) -> dict[bytes, bytes]:
+    """The environment's bytes, whatever the locale is."""
+    return {name.encode(): value.encode("utf-8", "surrogateescape") for name, value in variables.items()}
+
+
+def become(user: str) -> None:
+    """Give up root for `user`, with its groups, for good."""
+    import pwd  # noqa: PLC0415 - only where the agent is root
+
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise CannotLaunch(f"there is no user {user!r} on this host") from None
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            found = json.loads(file.read().decode("utf-8"))
+    except FileNotFoundError:
+        raise CannotLaunch(f"{path} is missing") from None
+    except ValueError:  # its text could quote a value
+        raise CannotLaunch(f"{path} is damaged") from None
+    if not isinstance(found, dict):
+        raise CannotLaunch(f"{path} is damaged")
+    return found
+
+
+def _command(spec: Any, kind: str) -> tuple[str, float]:
+    for known in spec.launch.processes:
+        if known["name"] == kind:
+            return known["command"], known["stop_timeout"]
+    raise CannotLaunch("the release has no such process type")
+
+
+def _become_leader() -> None:
+    if os.getpgid(0) != os.getpid():
+        os.setpgid(0, 0)
+
+
+def _end(before: started.Started) -> None:
+    from deployer.agent import leftovers  # noqa: PLC0415 - only after a crash
+
+    if before.pid != os.getpid() and not leftovers.end(before):
+        raise CannotLaunch(f"what it left at its last end (process group {before.pid}) does not end", NOT_EXECUTABLE)
+
+
+def _forget_inherited() -> None:
+    """Default signals, nothing on stdin, no other descriptor: whoever started us has left nothing of its own."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.closerange(3, max(int(name) for name in os.listdir("/proc/self/fd")) + 1)

@@ -1,0 +1,123 @@
+"""Are the processes up?  Watched together, from their start until each is ready or one has failed.
+
+A process type that binds a port is ready when its own processes listen on it and, if it has `health`, answer a
+`GET` of that path with 2xx or 3xx (from this host, `Host: localhost`, no redirect followed).  Every other is ready
+when it has stayed up for `healthy_time`.  A process that ends while it is waited for has failed, there and then.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Mapping, Optional, Sequence
+
+from deployer.agent import sockets
+from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Instance, ProcessManager
+from deployer.agent.probe import Probe
+from deployer.core.errors import RunFailed
+from deployer.core.formation import Process
+from deployer.core.manifest import ProcessType
+
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 0.2, 1.2
+LINES = 20
+
+
+def await_ready(
+    manager: ProcessManager,
+    processes: Sequence[Process],
+    types: Mapping[str, ProcessType],
+    *,
+    check: Callable[[], None],
+) -> None:
+    """Return when all `processes` are ready; `RunFailed` says which one is not, why, and what it last wrote.
+
+    Each has its type's `boot_timeout` seconds from now on.  `check` is called all the time and may raise.
+    """
+    watched = [_Watch(process, types[process.type]) for process in processes]
+    pause = FIRST_PAUSE
+    while watched:
+        check()
+        seen = {instance.process: instance for instance in manager.instances()}
+        waiting = []
+        for watch in watched:
+            failure = watch.look(seen.get(watch.process))
+            if failure:
+                raise _failed(manager, watch.process, failure)
+            if not watch.ready:
+                waiting.append(watch)
+        watched = waiting
+        if watched:
+            time.sleep(pause)
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+
+class _Watch:
+    """One process on its way up."""
+
+    def __init__(self, process: Process, kind: ProcessType) -> None:
+        self.process, self.kind = process, kind
+        self.ready = False
+        self._deadline = time.monotonic() + kind.boot_timeout
+        self._restarts: Optional[int] = None
+        self._probe: Optional[Probe] = None
+        self._doubt = "is not started"
+
+    def look(self, instance: Optional[Instance]) -> str:
+        """Why the process has failed, or ''; sets `ready`."""
+        if instance is None:
+            return "is not run by the process manager"
+        if instance.state in (CRASHED, STOPPED, STOPPING) or self._came_back(instance):
+            return (instance.reason or f"is {instance.state}") + self._port_of_another(instance)
+        if instance.state == UP:
+            self.ready = self._serves(instance) if self.kind.binds_port else self._has_stayed(instance)
+        elif instance.state == STARTING:
+            self._doubt = "is not started"
+        if not self.ready and time.monotonic() > self._deadline:
+            return f"{self._doubt} after {self.kind.boot_timeout:g} s" + self._port_of_another(instance)
+        return ""
+
+    def _came_back(self, instance: Instance) -> bool:
+        """Whether it has been started again while we watch, or just before: then its first life was no success."""
+        if self._restarts is None:
+            young = time.time() - instance.since < self.kind.healthy_time
+            self._restarts = 0 if young else instance.restarts
+        return instance.restarts > self._restarts
+
+    def _has_stayed(self, instance: Instance) -> bool:
+        self._doubt = f"has not stayed up for {self.kind.healthy_time:g} s"
+        return time.time() - instance.since >= self.kind.healthy_time
+
+    def _serves(self, instance: Instance) -> bool:
+        listener = sockets.listening(instance.pid, self.process.port)
+        if listener is None:
+            self._doubt = f"does not listen on port {self.process.port}"
+            return False
+        if not self.kind.health:
+            return True
+        if self._probe is None:
+            self._probe = Probe(listener.reachable, self.process.port, self.kind.health)
+        if self._probe.passed:
+            return True
+        if self._probe.answer:
+            self._doubt = f"{self._probe.answer} at {self.kind.health}"
+            self._probe = None
+        else:
+            self._doubt = self._doubt if " at " in self._doubt else f"has not answered at {self.kind.health}"
+        return False
+
+    def _port_of_another(self, instance: Instance) -> str:
+        port = self.process.port
+        if not self.kind.binds_port or (instance.pid and sockets.listens(instance.pid, port)):
+            return ""
+        owner = sockets.owner(port)
+        if owner is None:
+            return ""
+        who = f"pid {owner[0]} ({owner[1]})" if owner[0] else "another user's process"
+        return f"; port {port} is held by {who}"
+
+
+def _failed(manager: ProcessManager, process: Process, failure: str) -> RunFailed:
+    return RunFailed(
+        f"{process.name} of v{process.release} {failure}",
+        hint=f"`deploy logs {process.name}` shows all it has written",
+        output=manager.tail(process, LINES).decode("utf-8", "replace"),
+    )

@@ -1,0 +1,113 @@
+"""Who listens on a TCP port?  /proc/net/tcp names the socket's inode, /proc/PID/fd the processes that hold it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Iterable, Optional
+
+from deployer.agent import procfs
+
+LISTEN = "0A"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listening socket: where, and its inode."""
+
+    address: str
+    inode: str
+
+    @property
+    def reachable(self) -> str:
+        """An address of this host at which it answers."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address, self.address)  # noqa: S104 - nothing is bound
+
+
+def listeners(port: int) -> list[Listener]:
+    """All sockets that listen on `port`, whatever the address."""
+    found = []
+    for table in ("tcp", "tcp6"):
+        try:
+            with open(f"/proc/net/{table}", encoding="ascii") as file:
+                lines = file.read().splitlines()[1:]
+        except FileNotFoundError:  # no IPv6 here
+            continue
+        for line in lines:
+            fields = line.split()
+            address, _, number = fields[1].partition(":")
+            if fields[3] == LISTEN and int(number, 16) == port:
+                found.append(Listener(_address(address), fields[9]))
+    return found
+
+
+def listening(pid: int, port: int) -> Optional[Listener]:
+    """The socket by which `pid`, its process group or a descendant of it listens on `port`, or None."""
+    found = {listener.inode: listener for listener in listeners(port)}
+    if not found:
+        return None
+    holder = _holder(set(found), (process.pid for process in procfs.family(pid)))
+    return found[holder[1]] if holder else None
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether `pid`, its process group or a descendant of it listens on `port`."""
+    return listening(pid, port) is not None
+
+
+def owner(port: int) -> Optional[tuple[int, str]]:
+    """The pid and the name of a process that listens on `port`; (0, '') if it is not ours to see, None if nobody."""
+    found = {listener.inode for listener in listeners(port)}
+    if not found:
+        return None
+    holder = _holder(found, (process.pid for process in procfs.everyone()))
+    process = procfs.stat(holder[0]) if holder else None
+    return (process.pid, process.name) if process else (0, "")
+
+
+def free(port: int) -> bool:
+    """Whether a process could bind `port` on every address now."""
+    return all(_bindable(family, port) for family in (socket.AF_INET, socket.AF_INET6))
+
+
+def _bindable(family: int, port: int) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                probe.bind(("", port))
+            except OSError as error:  # an address that this host has not got is nobody else's either
+                return error.errno not in (errno.EADDRINUSE, errno.EACCES)
+    except OSError:  # no IPv6 here
+        return True
+    return True
+
+
+def _holder(inodes: set[str], pids: Iterable[int]) -> Optional[tuple[int, str]]:
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    for pid in pids:
+        folder = f"/proc/{pid}/fd"
+        try:
+            descriptors = os.listdir(folder)
+        except OSError:  # ended meanwhile, or another user's
+            continue
+        for descriptor in descriptors:
+            try:
+                inode = wanted.get(os.readlink(f"{folder}/{descriptor}"))
+            except OSError:
+                continue
+            if inode is not None:
+                return pid, inode
+    return None
+
+
+def _address(digits: str) -> str:
+    """The address that /proc/net writes as 32-bit words in the host's byte order."""
+    words = [int(digits[at : at + 8], 16) for at in range(0, len(digits), 8)]
+    raw = struct.pack(f"={len(words)}I", *words)
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)

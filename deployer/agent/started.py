@@ -1,0 +1,123 @@
+"""Which process did a launcher become?  Its record in `run/processes`, written before it execs.
+
+exec keeps the pid and the start time, so the record names the app's process for as long as it lives, whoever its
+parent is.  A record is worth nothing after a reboot, therefore it is not synced to disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+
+from deployer.agent import procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
+
+DIRECTORY, EXITS = "run/processes", "run/exits"
+
+
+class Started:
+    """A process that a launcher started: `starts` counts how often since it was told to run."""
+
+    __slots__ = ("at", "boot", "marks", "pid", "port", "starts", "stop_timeout", "ticks")
+
+    def __init__(
+        self,
+        *,
+        pid: int,
+        ticks: int,
+        boot: str,
+        at: float,
+        starts: int,
+        port: int,
+        stop_timeout: float,
+        marks: list[str],
+    ) -> None:
+        self.pid, self.ticks, self.boot, self.at = pid, ticks, boot, at
+        self.starts, self.port, self.stop_timeout, self.marks = starts, port, stop_timeout, marks
+
+
+def key(release: int, kind: str, number: int) -> str:
+    """`v100-web-1`: how a process is called in names of files, and by its manager."""
+    return f"v{release}-{kind}-{number}"
+
+
+def read(root: str, name: str) -> Optional[Started]:
+    """The record of the process `name` (its key), or None."""
+    return _parse(f"{root}/{DIRECTORY}/{name}.json")
+
+
+def names(root: str) -> list[str]:
+    """The keys of all records."""
+    return _names(f"{root}/{DIRECTORY}")
+
+
+def forget(root: str, name: str) -> None:
+    """Remove the record and how the process last ended: the next start is the first again."""
+    for path in (f"{root}/{DIRECTORY}/{name}.json", f"{root}/{EXITS}/{name}.json"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def write(root: str, name: str, *, port: int, stop_timeout: float, marks: list[str], before: Optional[Started]) -> None:
+    """Record this very process, which is about to become the app's, after `before`."""
+    own = procfs.stat(os.getpid())
+    record: dict[str, Any] = {
+        "pid": os.getpid(),
+        "ticks": own.started if own else 0,
+        "boot": procfs.boot(),
+        "at": time.time(),
+        "starts": before.starts + 1 if before else 1,
+        "port": port,
+        "stop_timeout": stop_timeout,
+        "marks": marks,
+    }
+    folder = f"{root}/{DIRECTORY}"
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    part = f"{folder}/.tmp-{name}"  # one launcher at a time: no other name is needed
+    with open(part, "w", encoding="utf-8") as file:
+        json.dump(record, file)
+    os.rename(part, f"{folder}/{name}.json")
+
+
+def last_exit(root: str, name: str) -> str:
+    """How the process last ended: `exited with code 1 after 0.4 s`; '' if it never did."""
+    try:
+        with open(f"{root}/{EXITS}/{name}.json", encoding="utf-8") as file:
+            ended = json.load(file)
+        status, seconds = int(ended["status"]), float(ended["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return f"{_how(status)} after {seconds:.1f} s"
+
+
+def _how(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        import signal  # noqa: PLC0415 - the launcher has no use for it
+
+        number = os.WTERMSIG(status)
+        try:
+            return f"was killed by {signal.Signals(number).name}"
+        except ValueError:
+            return f"was killed by signal {number}"
+    return f"exited with code {os.WEXITSTATUS(status)}"
+
+
+def _parse(path: str) -> Optional[Started]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return Started(**json.load(file))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        found = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(name[: -len(".json")] for name in found if name.endswith(".json") and not name.startswith("."))

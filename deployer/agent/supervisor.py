@@ -1,0 +1,227 @@
+"""The embedded process manager: a supervisord per app and target, started and spoken to by the agent.
+
+The files in `run/supervisor.d` are the truth about what is to run: they are written before supervisord hears of a
+process and removed before it is told to stop one.  Every change then makes supervisord agree with them, so a cut at
+any point is mended by the next `ensure`.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Callable, Mapping, Optional, Sequence
+
+from deployer.agent import durable, leftovers, logs, started, supervisor_conf
+from deployer.agent.layout import Layout
+from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Instance
+from deployer.agent.supervisor_client import (
+    ALREADY_ADDED,
+    ALREADY_STARTED,
+    BAD_NAME,
+    NOT_RUNNING,
+    SPAWN_ERROR,
+    STILL_RUNNING,
+    Client,
+    Unanswered,
+)
+from deployer.agent.supervisor_daemon import Daemon, interpreter
+from deployer.core.errors import RunFailed
+from deployer.core.formation import Process
+from deployer.core.manifest import ProcessType
+
+PAUSE, GRACE = 0.02, 10.0
+DEAD, BOOTING, RUNNING, BACKOFF, ENDING = (0, 100, 200), 10, 20, 30, 40  # supervisor/states.py
+
+
+class Supervisor:
+    """supervisord as an `agent.managers.ProcessManager`."""
+
+    kind = "supervisor"
+
+    def __init__(self, files: Layout) -> None:
+        self._files, self._root = files, str(files.root)
+        self._client = Client(files.root)
+        self._daemon = Daemon(files, self._client)
+
+    def ensure(self) -> None:
+        """Have supervisord run exactly what its files say; what a dead or hung one has left behind is ended first."""
+        for _ in range(2):
+            if not self._daemon.answers():
+                self._daemon.kill()
+                self._finish(set(started.names(self._root)), known=dict)
+                self._daemon.start()
+            try:
+                self._agree()
+            except Unanswered:
+                continue
+            return
+        raise RunFailed(f"supervisord in {self._root} does not answer", hint=f"see {self._files.log}/supervisord.log")
+
+    def instances(self) -> list[Instance]:
+        """All processes that its files name or that it still runs."""
+        try:
+            known, dead = self._known(), ""
+        except Unanswered:
+            known, dead = {}, "supervisord does not answer"
+        wanted = self._wanted()
+        found = (self._instance(key, wanted.get(key), known.get(key), dead) for key in {*wanted, *known})
+        return sorted((i for i in found if i), key=lambda i: (i.process.release, i.process.type, i.process.number))
+
+    def start(self, processes: Sequence[Process], types: Mapping[str, ProcessType]) -> None:
+        """Run these from now on; what runs already on the same port stays as it is."""
+        running = {instance.process: instance for instance in self.instances()}
+        wanted = self._wanted()
+        new = [p for p in processes if wanted.get(supervisor_conf.key(p)) != p]
+        keys = {supervisor_conf.key(p) for p in new}
+        self.stop([p for p in running if supervisor_conf.key(p) in keys])
+        for process in new:
+            started.forget(self._root, supervisor_conf.key(process))
+            conf = supervisor_conf.process(process, types[process.type], python=interpreter())
+            durable.write(self._conf(process), conf, mode=0o600, name="supervisor.process")
+        if processes:
+            self._insist(lambda: self._tell(ending=set()))
+
+    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> None:
+        """End these for good, all at the same time."""
+        keys = {supervisor_conf.key(process) for process in processes}
+        for process in processes:
+            durable.remove(self._conf(process), name="supervisor.process")
+        if keys:
+            self._insist(lambda: self._tell(ending=keys))
+        if keys and wait:
+            self._insist(lambda: self._finish(keys, known=self._known))
+
+    def tail(self, process: Process, lines: int) -> bytes:
+        """The last `lines` lines of its log, across rotations."""
+        return logs.tail(self._log(process), lines)
+
+    def follow(
+        self, processes: Sequence[Process], lines: int, emit: Callable[[Process, bytes], None], idle: Callable[[], bool]
+    ) -> None:
+        """Give `emit` the last lines of each log and every new one until `idle()`."""
+        logs.follow({process: self._log(process) for process in processes}, lines, emit, idle)
+
+    def shutdown(self) -> None:
+        """End every process and supervisord itself; nothing starts again until `start`."""
+        if self._daemon.answers():
+            self.stop([instance.process for instance in self.instances()])
+            self._client.call("shutdown")
+            self._daemon.await_end(GRACE)
+        self._daemon.kill()
+        for name in self._wanted():
+            durable.remove(self._files.root / supervisor_conf.PROCESSES / f"{name}.conf", name="supervisor.process")
+        self._finish(set(started.names(self._root)), known=dict)
+
+    def _insist(self, word: Callable[[], None]) -> None:
+        """Say `word`; where supervisord does not answer, `ensure` makes it agree with the files just as well."""
+        try:
+            word()
+        except Unanswered:
+            self.ensure()
+
+    def _agree(self) -> None:
+        """Make supervisord's processes those of the files, and wait for the end of all others."""
+        gone = {*self._known(), *started.names(self._root)} - set(self._wanted())
+        self._tell(ending=gone)
+        self._finish(gone, known=self._known)
+
+    def _tell(self, *, ending: set[str]) -> None:
+        """Tell supervisord to begin what the files name and to end `ending`."""
+        known, wanted, call = self._known(), self._wanted(), self._client.call
+        for key in sorted(ending & set(known)):
+            if known[key]["state"] not in (
+                BOOTING,
+                RUNNING,
+                ENDING,
+            ):  # supervisord signals a living leader's group only
+                self._terminate(key)
+            call("stopProcess", key, False, unless=(NOT_RUNNING, BAD_NAME))  # noqa: FBT003 - XML-RPC has no names
+        if set(wanted) - set(known):
+            call("reloadConfig")
+        for key in sorted(wanted):
+            if key not in known:
+                call("addProcessGroup", key, unless=(ALREADY_ADDED,))
+            elif known[key]["state"] in DEAD and known[key]["start"]:  # somebody has stopped it by hand
+                call("startProcess", key, False, unless=(ALREADY_STARTED, SPAWN_ERROR, BAD_NAME))  # noqa: FBT003
+
+    def _finish(self, keys: set[str], *, known: Callable[[], Mapping[str, Any]]) -> None:
+        """Wait until nothing of `keys` is left: not in supervisord, and no member of their process groups."""
+        records = {key: started.read(self._root, key) for key in keys}
+        supervised = known()
+        for key in keys - set(supervised):
+            self._terminate(key)
+        begun = time.monotonic()
+        left = set(keys)
+        while left:
+            supervised, waited = known(), time.monotonic() - begun
+            left = {key for key in left if not self._gone(key, supervised.get(key), records[key], waited)}
+            if left and waited > GRACE + max((r.stop_timeout for r in records.values() if r), default=0):
+                raise RunFailed(f"{', '.join(sorted(left))} cannot be ended", hint="`deploy status` shows what runs")
+            if left:
+                time.sleep(PAUSE)
+
+    def _gone(
+        self, key: str, state: Optional[Mapping[str, Any]], record: Optional[started.Started], for_: float
+    ) -> bool:
+        late = record is not None and for_ > record.stop_timeout
+        if record is not None and late:
+            leftovers.signal(record, leftovers.KILL)
+        if state is not None:
+            if state["state"] in DEAD:
+                self._client.call("removeProcessGroup", key, unless=(BAD_NAME, STILL_RUNNING))
+            elif state["state"] != ENDING:  # it was just about to be started again
+                self._client.call("stopProcess", key, False, unless=(NOT_RUNNING, BAD_NAME))  # noqa: FBT003
+            return False
+        if record is not None and leftovers.members(record):
+            return False
+        started.forget(self._root, key)
+        return True
+
+    def _terminate(self, key: str) -> None:
+        record = started.read(self._root, key)
+        if record is not None:
+            leftovers.signal(record, leftovers.TERM)
+
+    def _known(self) -> dict[str, Any]:
+        return {process["group"]: process for process in self._client.call("getAllProcessInfo")}
+
+    def _wanted(self) -> dict[str, Process]:
+        """The processes that the files name, by their keys."""
+        found = {}
+        for path in (self._files.root / supervisor_conf.PROCESSES).glob("*.conf"):
+            try:
+                process = supervisor_conf.parse_key(path.stem, supervisor_conf.port(path.read_text()))
+            except FileNotFoundError:  # removed just now: readers hold no lock
+                continue
+            if process is not None:
+                found[path.stem] = process
+        return found
+
+    def _instance(
+        self, key: str, wanted: Optional[Process], known: Optional[Mapping[str, Any]], dead: str
+    ) -> Optional[Instance]:
+        record = started.read(self._root, key)
+        process = wanted or supervisor_conf.parse_key(key, record.port if record else 0)
+        if process is None:
+            return None
+        restarts = record.starts - 1 if record else 0
+        if known is None:
+            return Instance(process, STOPPED if dead else STARTING, 0, 0, restarts, dead)
+        pid, running = known["pid"], known["state"] in (BOOTING, RUNNING)
+        reason = "" if running and not restarts else started.last_exit(self._root, key) or known["spawnerr"]
+        if running:
+            state = UP if record is not None and record.pid == pid else STARTING
+        elif known["state"] == ENDING:
+            state = STOPPING
+        elif known["state"] == 0:
+            state = STOPPED if known["start"] else STARTING
+        else:
+            state = CRASHED
+        since = known["start"] if running else known["stop"]
+        return Instance(process, state, pid, float(since), restarts, reason)
+
+    def _conf(self, process: Process) -> Path:
+        return self._files.root / supervisor_conf.PROCESSES / f"{supervisor_conf.key(process)}.conf"
+
+    def _log(self, process: Process) -> str:
+        return f"{self._root}/{supervisor_conf.log(process)}"

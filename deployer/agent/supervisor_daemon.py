@@ -1,0 +1,137 @@
+"""Does supervisord itself run, and how is it started and ended?
+
+It runs in a session of its own, in the target's root, with no descriptor of ours (least of all the target's lock),
+nothing of our environment and a umask that keeps its files to itself.  Its code is what the operator has shipped
+(`agent/supervisor-<digest>`), else the host's own `supervisord`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import Callable
+
+from deployer.agent import durable, procfs, supervisor_conf
+from deployer.agent.environment import PATH, base
+from deployer.agent.fault import point
+from deployer.agent.layout import Layout
+from deployer.agent.supervisor_client import Client, Unanswered
+from deployer.core.errors import RunFailed
+
+BOOT = 20.0
+PAUSE = 0.02
+SHIPPED = "supervisor-"
+
+
+class Daemon:
+    """The supervisord of one app's target."""
+
+    def __init__(self, files: Layout, client: Client) -> None:
+        self._files, self._client = files, client
+
+    def answers(self) -> bool:
+        """Whether it runs and answers; one that is just starting is waited for."""
+        return self._speaks() or (bool(self.pids()) and _until(self._speaks, Client.patience))
+
+    def pids(self) -> list[int]:
+        """The supervisords of this root, whether they answer or not."""
+        return [process.pid for process in procfs.everyone() if process.alive and self._is_ours(process.pid)]
+
+    def start(self) -> None:
+        """Start it with the configuration as it is on disk; returns when it answers."""
+        files = self._files
+        for folder in (files.run, files.root / supervisor_conf.PROCESSES, files.log):
+            durable.make_directory(folder, mode=0o700)
+        conf = supervisor_conf.main(files.app, files.target)
+        durable.write(files.root / supervisor_conf.MAIN, conf, mode=0o600, name="supervisor.conf")
+        point("supervisor.start")
+        self._spawn([*self._program(), "-c", supervisor_conf.MAIN])
+        point("supervisor.started")
+        if not _until(self._speaks, BOOT):
+            raise RunFailed(f"supervisord was started in {files.root} but does not answer", hint=self._hint())
+
+    def kill(self) -> None:
+        """End it at once, processes or not: it hangs, or it has been asked to end and did not."""
+        for pid in self.pids():
+            point("supervisor.kill")
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not _until(lambda: not self.pids(), Client.patience):
+            raise RunFailed(f"supervisord in {self._files.root} cannot be ended", hint=self._hint())
+
+    def await_end(self, seconds: float) -> bool:
+        """Whether it has ended within `seconds`."""
+        return _until(lambda: not self.pids(), seconds)
+
+    def _speaks(self) -> bool:
+        try:
+            return bool(self._client.call("getPID"))
+        except Unanswered:
+            return False
+
+    def _is_ours(self, pid: int) -> bool:
+        if supervisor_conf.MAIN not in procfs.arguments(pid):
+            return False
+        try:
+            return os.path.samefile(f"/proc/{pid}/cwd", self._files.root)
+        except OSError:
+            return False
+
+    def _spawn(self, program: list[str]) -> None:
+        variables = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": base()["HOME"]}
+        process = subprocess.Popen(  # it goes to the background itself, once its socket is open
+            program,
+            cwd=self._files.root,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            close_fds=True,
+            start_new_session=True,
+            umask=0o077,
+        )
+        try:
+            _, errors = process.communicate(timeout=BOOT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise RunFailed(f"supervisord hangs while it starts in {self._files.root}", hint=self._hint()) from None
+        if process.returncode:
+            output = errors.decode("utf-8", "replace").strip()
+            raise RunFailed(f"supervisord does not start in {self._files.root}", hint=self._hint(), output=output)
+
+    def _program(self) -> list[str]:
+        with contextlib.suppress(FileNotFoundError):
+            shipped = [entry for entry in os.scandir(self._files.agent) if entry.name.startswith(SHIPPED)]
+            if shipped:
+                newest = max(shipped, key=lambda entry: (entry.stat().st_mtime_ns, entry.name))
+                return [interpreter(), "-IS", f"agent/{newest.name}"]
+        found = shutil.which("supervisord", path=f"{PATH}:{os.environ.get('PATH', '')}")
+        if found:
+            return [found]
+        raise RunFailed(
+            f"{self._files.root} has no supervisor to keep processes alive",
+            hint="run the command again from a deployer that ships it, or install `supervisor` on the host",
+        )
+
+    def _hint(self) -> str:
+        return f"see {self._files.log}/supervisord.log"
+
+
+def interpreter() -> str:
+    """The Python that runs supervisord and the launchers: a virtual environment's may vanish, its base stays."""
+    return str(getattr(sys, "_base_executable", "") or sys.executable)
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(PAUSE)
+    return True

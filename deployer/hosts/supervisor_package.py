@@ -1,0 +1,49 @@
+"""What is sent to a host so that it can run supervisord?  A zip archive of the installed supervisor, pure Python.
+
+The same installation gives the same bytes, so the archive is named by its digest and sent once.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path
+
+from deployer.hosts import supervisord_main
+
+LEFT_OUT = ("tests", "skel", "scripts", "ui", "__pycache__")
+EPOCH = (1980, 1, 1, 0, 0, 0)
+SHORT = 12
+
+
+@functools.cache
+def archive() -> bytes:
+    """The archive: `supervisor/`, its licence, and the `__main__.py` that starts it."""
+    content = {"__main__.py": Path(supervisord_main.__file__).read_bytes()}
+    for entry in distribution("supervisor").files or ():
+        licence = entry.parent.name.endswith(".dist-info") and entry.name.startswith(("LICENSE", "COPYRIGHT"))
+        code = entry.parts[0] == "supervisor" and not set(entry.parts) & set(LEFT_OUT)
+        if licence or (code and entry.suffix in (".py", ".txt")):
+            name = f"supervisor/{entry.name}" if licence else entry.as_posix()
+            content[name] = Path(str(entry.locate())).read_bytes()
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, body in sorted(content.items()):
+            header = zipfile.ZipInfo(name, EPOCH)
+            header.external_attr, header.create_system = 0o100644 << 16, 3
+            header.compress_type = zipfile.ZIP_DEFLATED
+            zipped.writestr(header, body)
+    return made.getvalue()
+
+
+def digest() -> str:
+    """The sha256 of the archive."""
+    return hashlib.sha256(archive()).hexdigest()
+
+
+def tool() -> str:
+    """The name below a host's `agent/` of what the archive unpacks to."""
+    return f"supervisor-{digest()[:SHORT]}"
