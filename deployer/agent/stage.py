@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable
+from pathlib import Path
 
 from deployer.agent import config, durable, interpreters, transfer
 from deployer.agent.context import Host
@@ -16,8 +17,8 @@ from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.objects import Objects
 from deployer.core import canonical, release, requests
-from deployer.core.errors import Drift, NotFound
-from deployer.core.manifest import Entry, File, Manifest
+from deployer.core.errors import Drift, NotFound, ReleaseRefused
+from deployer.core.manifest import Entry, File, Manifest, Runtime
 from deployer.core.release import SharedPath, Spec
 
 READ_ONLY = 0o555
@@ -70,7 +71,7 @@ def host_links(host: Host, spec: Spec) -> dict[str, str]:
     """The links that only this host can make: to its interpreters, and to the paths that outlive releases."""
     links = {}
     for runtime in spec.launch.runtimes:
-        links[runtime.link] = interpreters.find(runtime, host.files.run / "interpreters.json")
+        links[runtime.link] = interpreters.find(runtime, cache=_known(host.files), environ=os.environ)
     for path in spec.shared:
         real = host.files.shared / path.path
         durable.make_directory(real.parent if path.is_file else real)
@@ -129,8 +130,22 @@ def check(files: Layout, version: int) -> Spec:
                 hint=f"`deploy verify v{version}` lists everything; a new `deploy release` makes it anew",
             )
     for runtime in found.launch.runtimes:
-        interpreters.check(runtime, os.readlink(f"{app}/{runtime.link}"), files.run / "interpreters.json")
+        _check_interpreter(files, version, runtime)
     return found
+
+
+def _check_interpreter(files: Layout, version: int, runtime: Runtime) -> None:
+    leads_to = os.readlink(f"{files.release(version)}/app/{runtime.link}")
+    here = interpreters.installed(runtime.kind, cache=_known(files), environ=os.environ)
+    if not any(found.path == leads_to and interpreters.satisfies(found, runtime) for found in here):
+        raise ReleaseRefused(
+            f"v{version} needs {runtime.kind} {runtime.version}; {leads_to} is not that any more",
+            hint="a new `deploy release` of its build finds another one, if the host has it",
+        )
+
+
+def _known(files: Layout) -> Path:
+    return files.run / "interpreters.json"
 
 
 def _fits(entry: Entry, path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deployer.core.release import SharedPath
 from deployer.settings.load import NAME, load, parse, parse_build, text_of
 from deployer.settings.model import (
     LOCAL,
@@ -13,7 +14,6 @@ from deployer.settings.model import (
     ProcessSettings,
     Settings,
     Settled,
-    SharedPath,
     Source,
     TargetSettings,
 )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from deployer.core.manifest import ProcessType
 from deployer.core.recipe import Recipe
+from deployer.core.release import SharedPath
 
 LOCAL = "local"
 KEEP = 5
@@ -75,14 +76,6 @@ class EnvSource:
 
 
 Source = FileSource | CommandSource | EnvSource
-
-
-@dataclass(frozen=True)
-class SharedPath:
-    """A path that outlives a release: a folder, or a single file."""
-
-    path: str
-    is_file: bool = False
 
 
 @dataclass(frozen=True)

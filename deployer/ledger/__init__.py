@@ -1,0 +1,1 @@
+"""The ledger as an object over a host's session."""

@@ -1,0 +1,142 @@
+"""The release stage: a build and the target's config become `vN`, staged and verified on every host.
+
+No process is touched.  The order is: contract → build sent → directory staged → ledger's record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployer.core import formation, ledger, names, requests, wire
+from deployer.core.errors import ReleaseRefused, SettingsError
+from deployer.core.manifest import Launch
+from deployer.core.release import Spec
+from deployer.core.secret import Secret
+from deployer.hosts import pyz
+from deployer.settings import read_sources
+from deployer.stages import delivery
+from deployer.stages.events import DONE, STEP, Event
+from deployer.stages.target import Target
+
+
+@dataclass(frozen=True)
+class Variables:
+    """A config: all its variables, and the names of those that were stored by `config set`."""
+
+    values: Mapping[str, Secret]
+    stored: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Released:
+    """A release as it was made.  `previous` is the newest release before it."""
+
+    release: int
+    build: str
+    config: str
+    previous: int | None
+
+
+def release(
+    target: Target,
+    build: str,
+    commit: str,
+    *,
+    cause: str = "release",
+    config_from: int | None = None,
+    variables: Variables | None = None,
+    expect: int | None = None,
+) -> Released:
+    """Make the next release of `build` (a full id, in this machine's store or on the hosts).
+
+    The config is `variables`, or that of release `config_from`, or what the target's sources and stored values say.
+    """
+    ledger.expect(target.ledger, expect)
+    config = variables or (config_of(target, config_from) if config_from else merged(target, stored(target)))
+    manifest = delivery.manifest(target, build)
+    launch = wire.decode(Launch, manifest.launch)
+    check_contract(launch, config)
+    spec = _spec(target, launch, config, build, commit)
+    name = names.release_name(spec.version)
+    target.report(Event(STEP, f"releasing {name}"))
+    delivery.deliver(target, build, manifest)
+    staged = _stage(target, spec, config)
+    previous = target.ledger.newest
+    body = {
+        "app": target.app,
+        "target": target.settings.name,
+        "version": spec.version,
+        "build": build,
+        "config": staged.config,
+        "spec": staged.spec,
+        "commit": commit,
+        "by": target.operator.who,
+        "at": target.operator.now(),
+        "cause": cause,
+    }
+    target.book.append("release", body)
+    target.report(Event(DONE, f"releasing {name}"))
+    return Released(spec.version, build, staged.config, previous)
+
+
+def config_of(target: Target, version: int) -> Variables:
+    """The whole config of an earlier release, frozen as it was."""
+    target.ledger.release(version)
+    told = target.primary.call(requests.GetConfig(version), requests.Config)
+    return Variables(told.variables, tuple(told.stored))
+
+
+def stored(target: Target) -> dict[str, Secret]:
+    """The values that `config set` stored, which the next release takes over."""
+    base = target.ledger.config_base
+    told = target.primary.call(requests.GetConfig(base), requests.Config)
+    return {name: told.variables[name] for name in told.stored}
+
+
+def merged(target: Target, kept: Mapping[str, Secret]) -> Variables:
+    """The target's sources, and the stored values over them."""
+    settings = target.project.settings
+    sources = read_sources(target.settings.config, folder=settings.folder, environ=target.operator.environ)
+    return Variables({**sources, **kept}, tuple(sorted(kept)))
+
+
+def check_contract(launch: Launch, config: Variables) -> None:
+    """Refuse a config that the build cannot run with, or whose names are not its own to give."""
+    for name, value in config.values.items():
+        if not names.VARIABLE.match(name):
+            raise SettingsError(f"{name!r} cannot be the name of a variable", hint="letters, digits and _ only")
+        if name in names.RESERVED:
+            raise SettingsError(f"{name} is set by deployer itself", hint="take it out of the config")
+        if "\0" in value.reveal():
+            raise SettingsError(f"the value of {name} has a NUL byte, which no environment can carry")
+    missing = [name for name in launch.required if name not in config.values]
+    if missing:
+        raise ReleaseRefused(
+            f"the build requires {', '.join(missing)}, which the config does not have",
+            hint=f"`deploy config set {missing[0]}=…`, or a source under `config` of the target in deploy.yaml",
+            details={"missing": missing},
+        )
+
+
+def _spec(target: Target, launch: Launch, config: Variables, build: str, commit: str) -> Spec:
+    return Spec(
+        app=target.app,
+        target=target.settings.name,
+        version=target.ledger.next_version,
+        build=build,
+        commit=commit,
+        launch=launch,
+        formation=formation.default_formation(launch.processes, target.settings.formation),
+        names=tuple(sorted(config.values)),
+        stored=config.stored,
+        shared=target.settings.shared,
+        run_as=target.settings.run_as,
+        agent=pyz.agent(target.operator.cache)[0],
+    )
+
+
+def _stage(target: Target, spec: Spec, config: Variables) -> requests.Staged:
+    request = requests.Stage(spec, dict(config.values))
+    staged = target.fleet.ask(lambda session: session.call(request, requests.Staged)).all()
+    return next(iter(staged.values()))
