@@ -7,14 +7,22 @@ from typing import Annotated
 import typer
 
 from deployer.core import duration
+from deployer.core.errors import UsageError
 
 
-def seconds(text: str) -> float:
-    """The seconds of `60s`; a usage error for anything else."""
+def seconds(option: str, text: str) -> float:
+    """The seconds of `60s`; `UsageError` for anything else."""
     found = duration.seconds(text)
     if found is None:
-        raise typer.BadParameter(f"{text!r} is no duration; say 60s, 5m or 1h30m")
+        raise UsageError(f"{option}: {text!r} is no duration", hint="say 60s, 5m or 1h30m")
     return found
+
+
+def number(option: str, text: str) -> int:
+    """A count; `UsageError` for anything else."""
+    if not text.isdecimal() or len(text) > 9:
+        raise UsageError(f"{option}: {text!r} is no number", hint="")
+    return int(text)
 
 
 def shared(
@@ -27,8 +35,7 @@ def shared(
     asked_quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Warnings and errors only.")] = False,
     asked_verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show tracebacks.")] = False,
     asked_wait: Annotated[
-        float | None,
-        typer.Option("--wait", metavar="DURATION", parser=seconds, help="Wait so long for another writer (60s, 5m)."),
+        str | None, typer.Option("--wait", metavar="DURATION", help="Wait so long for another writer (60s, 5m).")
     ] = None,
     asked_directory: Annotated[
         str | None, typer.Option("-C", "--directory", metavar="DIR", help="Work as if started in DIR.")

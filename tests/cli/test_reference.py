@@ -17,10 +17,7 @@ def test_every_failure_has_its_line_among_the_exit_codes():
 
 def commands_page():
     """docs/reference/commands.md; `python -m tests.cli.test_reference` writes it."""
-    parts = [
-        "# Commands\n\nWhat `--help` says, command by command. "
-        "Global options stand before or after the command; they are told once, at the end.\n"
-    ]
+    parts = ["# Commands\n\nWhat `--help` says, command by command; the global options once, at the end.\n"]
     for name in table.COMMANDS:
         command = frame.load(name)
         with command.make_context(f"deploy {name}", [], resilient_parsing=True, terminal_width=80) as context:
