@@ -1,0 +1,125 @@
+"""Is there a build of this commit, and if not, how is it made and kept?
+
+The same commit with the same recipe and tools is not made again.  What is made goes, in this order: contents to the
+disk, contents into the store, the build's folder into place by one rename.  A kill leaves scratch, never half a build.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from deployer import __version__
+from deployer.agent import durable
+from deployer.agent.fault import point
+from deployer.builds import scan
+from deployer.builds.checkout import Node, nodes, outline, paths
+from deployer.builds.making import Made, Order, Report, Room, make
+from deployer.builds.packs import Pack
+from deployer.builds.packs.choose import choose
+from deployer.builds.source import Commit
+from deployer.builds.store import Build, BuildStore
+from deployer.core import canonical, wire
+from deployer.core.errors import BuildFailed
+
+
+def build(
+    order: Order,
+    store: BuildStore,
+    *,
+    environ: Mapping[str, str],
+    at: str,
+    clock: Callable[[], float] = time.monotonic,
+    report: Report = lambda _kind, _text: None,
+) -> Build:
+    """The build of a commit: found, or made and put into the store; `at` is now, in RFC 3339."""
+    began = clock()
+    tree = nodes(order.source, order.commit)
+    pack = choose(order.recipe.pack, paths(tree))
+    with store.workshop() as folder:
+        inputs = _inputs(order, pack, tree, f"{folder}/outline")
+        key = cache_key(order, pack, inputs)
+        known = store.known(key, order.commit.id)
+        if known:
+            return _again(known, order.commit, store)
+        room = Room(folder, store.cache(pack.name), environ, report)
+        try:
+            made = make(order, pack, tree, room)
+        except BuildFailed as failed:
+            _keep_log(room, failed, store.cache("logs") / f"{order.commit.id[:12]}.log")
+            raise
+        result = Build(
+            id=made.manifest.id,
+            commit=order.commit.id,
+            ref=order.commit.ref,
+            subject=order.commit.subject,
+            pack=pack.name,
+            at=at,
+            seconds=round(clock() - began, 1),
+            files=len(made.manifest.entries),
+            bytes=made.manifest.size,
+            processes={kind.name: kind.command for kind in made.launch.processes},
+            tools=inputs,
+            key=key,
+        )
+        put_in_place(result, made, room, store)
+    return result
+
+
+def cache_key(order: Order, pack: Pack, inputs: Mapping[str, str]) -> str:
+    """What decides a build's content, in one digest."""
+    system = os.uname()
+    return canonical.sha256(
+        canonical.dumps(
+            {
+                "tree": order.commit.tree,
+                "recipe": wire.encode(order.recipe),
+                "settings": order.settings,
+                "required": list(order.required),
+                "pack": pack.name,
+                "inputs": dict(inputs),
+                "platform": [system.sysname, system.machine],
+                "program": [__version__, _program()],
+            }
+        )
+    )
+
+
+def put_in_place(result: Build, made: Made, room: Room, store: BuildStore) -> None:
+    """Put a finished build into the store, durable when this returns."""
+    room.report("step", "storing the build")
+    durable.sync_filesystem(room.folder)  # before an object gets its name: a name means content, even after a power cut
+    with store.keeping():
+        scan.adopt(room.tree, made.manifest.entries, store.objects)
+        point("build.adopted")
+        store.publish(result, made.manifest, room.log)
+    store.remember(result)
+
+
+def _again(known: Build, commit: Commit, store: BuildStore) -> Build:
+    """The same build for this commit, told of it."""
+    found = replace(known, commit=commit.id, ref=commit.ref, subject=commit.subject, cached=True)
+    if known.commit != commit.id:
+        store.remember(found)
+    return found
+
+
+def _inputs(order: Order, pack: Pack, tree: list[Node], folder: str) -> dict[str, str]:
+    os.mkdir(folder)
+    outline(order.source, tree, folder, also=(order.recipe.python.lock,))
+    return dict(pack.inputs(Path(folder), order.recipe))
+
+
+def _program() -> str:
+    """A digest of this package's code: another way of building makes another build."""
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
+    return canonical.sha256(b"".join(source.read_bytes() for source in sources))
+
+
+def _keep_log(room: Room, failed: BuildFailed, path: Path) -> None:
+    if os.path.exists(room.log):
+        os.replace(room.log, path)
+        failed.details.setdefault("log", str(path))
