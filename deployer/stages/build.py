@@ -1,0 +1,82 @@
+"""The build stage: a commit becomes a build in this machine's store, made by what the commit itself says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deployer import settings as settings_
+from deployer.builds import artifact
+from deployer.builds import build as builds
+from deployer.builds.making import Order
+from deployer.builds.source import Commit
+from deployer.builds.store import Build
+from deployer.core.errors import NotFound
+from deployer.settings import Settings
+from deployer.stages.events import WARNING, Event, Report
+from deployer.stages.project import Project
+
+SHOWN = 3
+
+
+def build(project: Project, ref: str, *, report: Report) -> Build:
+    """The build of `ref`: found in the store, or made."""
+    commit = project.source.commit(ref)
+    _warn_of_changes(project, commit, report)
+    said = _settings(project, commit, report)
+    order = Order(
+        source=project.source,
+        commit=commit,
+        recipe=said.build,
+        settle=lambda procfile, conventions: settings_.settle(procfile, said.processes, conventions),
+        required=said.config.required,
+        settings=repr(sorted(said.processes.items())),
+    )
+    return builds.build(
+        order,
+        project.store,
+        environ=project.operator.environ,
+        at=project.operator.now(),
+        report=lambda kind, text: report(Event(kind, text)),
+    )
+
+
+def chosen(project: Project, text: str | None, *, report: Report) -> Build:
+    """The build to release: HEAD's (built if need be), an artifact file's, or the one whose id begins with `text`.
+
+    What is no build may be a branch, a tag or a commit: then it is built.
+    """
+    if text is None:
+        return build(project, "HEAD", report=report)
+    if Path(text).is_file():
+        return artifact.import_(project.store, Path(text))
+    try:
+        return project.store.find(text)
+    except NotFound as unknown:
+        try:
+            project.source.commit(text)
+        except NotFound:
+            raise unknown from None
+        return build(project, text, report=report)
+
+
+def export(project: Project, made: Build, path: Path) -> None:
+    """Write a build as one file, which `deploy release FILE` takes on another machine."""
+    artifact.export(project.store, made, path)
+
+
+def _settings(project: Project, commit: Commit, report: Report) -> Settings:
+    """What the commit's own deploy.yaml says: nothing of the work tree is built."""
+    text = project.source.file(commit, settings_.NAME)
+    if text is None:
+        told = f"{settings_.NAME} is not in commit {commit.id[:12]}: the build goes by defaults; commit it"
+        report(Event(WARNING, told))
+        return Settings(path=project.settings.path, app=project.settings.app)
+    return settings_.parse_build(text.decode(errors="replace"), where=f"{commit.id[:12]}:{settings_.NAME}")
+
+
+def _warn_of_changes(project: Project, commit: Commit, report: Report) -> None:
+    changes = project.source.changes() if commit.ref == "HEAD" else []
+    if changes:
+        more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+        names = ", ".join(changes[:SHOWN])
+        report(Event(WARNING, f"not committed, so not in the build: {names}{more}"))

@@ -1,0 +1,89 @@
+"""The target's config: what is stored for it, and the new release that every change makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deployer.core import requests
+from deployer.core.errors import NotFound, SettingsError
+from deployer.core.names import RESERVED, VARIABLE
+from deployer.core.secret import Secret
+from deployer.stages import release as release_
+from deployer.stages.release import Released, Variables
+from deployer.stages.target import Target
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a change of the config did: `released` is None where nothing changed or no release exists yet."""
+
+    names: list[str]
+    released: Released | None
+    drafted: bool = False
+
+
+def variables(target: Target) -> Variables:
+    """The config that the next release would go on from: all its variables, and which of them are stored."""
+    told = target.primary.call(requests.GetConfig(target.ledger.config_base), requests.Config)
+    return Variables(told.variables, tuple(told.stored))
+
+
+def get(target: Target, name: str) -> Secret:
+    """One value; `NotFound` lists the names there are."""
+    known = variables(target).values
+    if name not in known:
+        raise NotFound(f"the config has no {name}", hint=f"it has: {', '.join(sorted(known)) or 'nothing'}")
+    return known[name]
+
+
+def stored(target: Target) -> dict[str, Secret]:
+    """The stored values, as `config edit` shows them."""
+    return release_.stored(target)
+
+
+def change(
+    target: Target, *, store: Mapping[str, Secret] | None = None, unset: Sequence[str] = (), expect: int | None = None
+) -> Changed:
+    """Store values and take stored ones away: a new release of the newest build, or a draft before the first one."""
+    before = release_.stored(target)
+    for name in unset:
+        if name not in before:
+            raise NotFound(f"{name} is not stored", hint=f"stored are: {', '.join(sorted(before)) or 'no values'}")
+    for name in store or {}:
+        check_name(name)
+    after = {**{name: value for name, value in before.items() if name not in unset}, **(store or {})}
+    return replace(target, after, expect=expect, before=before)
+
+
+def replace(
+    target: Target,
+    after: Mapping[str, Secret],
+    *,
+    expect: int | None = None,
+    before: Mapping[str, Secret] | None = None,
+) -> Changed:
+    """Make the stored values exactly `after`."""
+    before = release_.stored(target) if before is None else before
+    names = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
+    if not names:
+        return Changed([], None)
+    base = target.ledger.config_base
+    if base is None:
+        target.primary.call(requests.SetDraft(dict(after)), requests.Done)
+        return Changed(names, None, drafted=True)
+    of = target.ledger.release(base)
+    config = release_.merged(target, after)
+    return Changed(
+        names, release_.release(target, of.build, of.commit, cause="config", variables=config, expect=expect)
+    )
+
+
+def check_name(name: str) -> None:
+    """`SettingsError` for a name that no variable can have."""
+    if not VARIABLE.match(name):
+        raise SettingsError(
+            f"{name!r} cannot be the name of a variable", hint="letters, digits and _, not first a digit"
+        )
+    if name in RESERVED:
+        raise SettingsError(f"{name} is set by deployer itself", hint="choose another name")

@@ -1,0 +1,54 @@
+"""The formation of the release that runs: scale, restart, stop, start.  Each is a run, and so in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deployer.core import formation as rules
+from deployer.core.errors import NotFound, UsageError
+from deployer.core.ledger import Run
+from deployer.core.names import process_name
+from deployer.stages.run import Ran, Wanted, bring_up
+from deployer.stages.target import Target
+
+
+def running(target: Target) -> Run:
+    """The run that is current; `NotFound` where nothing was ever brought up."""
+    run = target.ledger.current_run
+    if run is None:
+        raise NotFound("nothing runs here yet", hint="`deploy ship` builds, releases and runs HEAD")
+    return run
+
+
+def scale(target: Target, changes: Sequence[str]) -> Ran:
+    """Change how many processes of each type run (`web=3`, `worker+1`)."""
+    run = running(target)
+    return bring_up(target, Wanted(run.release, rules.scaled(run.formation, changes), run.stopped), cause="scale")
+
+
+def restart(target: Target, chosen: Sequence[str]) -> Ran:
+    """Start processes anew, one after the other: all, or those that `web` or `web.1` names."""
+    run = running(target)
+    if run.stopped:
+        raise UsageError("everything is stopped", hint="`deploy start` starts it")
+    processes = rules.expand(run.release, run.formation, dict.fromkeys(run.formation, 0))
+    names: list[str] = []
+    for text in chosen:
+        named = process_name(text)
+        if named is None:
+            raise UsageError(f"{text!r} is no process", hint="say `web` or `web.1`")
+        names += [process.name for process in rules.selected(processes, *named)]
+    wanted = Wanted(run.release, dict(run.formation), restart=tuple(names) if chosen else ("*",))
+    return bring_up(target, wanted, cause="restart")
+
+
+def stop(target: Target) -> Ran:
+    """End every process; the formation stays as it is for `start`."""
+    run = running(target)
+    return bring_up(target, Wanted(run.release, dict(run.formation), stopped=True), cause="stop")
+
+
+def start(target: Target) -> Ran:
+    """Bring the formation up again."""
+    run = running(target)
+    return bring_up(target, Wanted(run.release, dict(run.formation)), cause="start")

@@ -1,0 +1,88 @@
+"""A rollback is a run of an earlier release: its code and its config.  It needs the hosts and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer.core import ledger, requests
+from deployer.core.ledger import Release
+from deployer.core.manifest import Manifest
+from deployer.core.manifest import parse as parse_manifest
+from deployer.core.release import Spec
+from deployer.stages import release as release_
+from deployer.stages.run import Ran, Wanted, bring_up, next_formation, run_release_command
+from deployer.stages.target import Target
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs from one release to another: paths, names of variables, process types; never a value."""
+
+    older: int
+    newer: int
+    commits: tuple[str, str]
+    builds: tuple[str, str]
+    added: list[str]
+    removed: list[str]
+    changed: list[str]
+    config_added: list[str]
+    config_removed: list[str]
+    config_changed: list[str]
+    processes: list[str]
+
+
+def choose(target: Target, to: int | None) -> Release:
+    """The release that a rollback to `to` (None: a bare rollback) would run."""
+    return ledger.rollback_target(target.ledger, to)
+
+
+def rollback(target: Target, chosen: Release, *, config_from_current: bool = False) -> Ran:
+    """Run an earlier release again; with `config_from_current` a new release of its build with today's config."""
+    version, current = chosen.version, target.ledger.current
+    if config_from_current and current is not None:
+        config = release_.config_of(target, current)
+        made = release_.release(target, chosen.build, chosen.commit, cause="rollback", variables=config)
+        version = made.release
+    spec = target.primary.call(requests.ReadSpec(version), Spec)
+    run_release_command(target, spec)
+    return bring_up(target, Wanted(version, next_formation(target, spec)), cause="rollback")
+
+
+def difference(target: Target, older: int, newer: int) -> Difference:
+    """What would change, or has changed, between two releases that are still here."""
+    before, after = target.ledger.release(older), target.ledger.release(newer)
+    old, new = _spec(target, older), _spec(target, newer)
+    old_files, new_files = _files(target, before), _files(target, after)
+    old_config = target.primary.call(requests.GetConfig(older), requests.Config).variables
+    new_config = target.primary.call(requests.GetConfig(newer), requests.Config).variables
+    return Difference(
+        older=older,
+        newer=newer,
+        commits=(before.commit, after.commit),
+        builds=(before.build, after.build),
+        added=sorted(new_files.keys() - old_files.keys()),
+        removed=sorted(old_files.keys() - new_files.keys()),
+        changed=sorted(path for path in old_files.keys() & new_files.keys() if old_files[path] != new_files[path]),
+        config_added=sorted(new_config.keys() - old_config.keys()),
+        config_removed=sorted(old_config.keys() - new_config.keys()),
+        config_changed=sorted(n for n in old_config.keys() & new_config.keys() if old_config[n] != new_config[n]),
+        processes=_processes(old, new),
+    )
+
+
+def _spec(target: Target, version: int) -> Spec:
+    return target.primary.call(requests.ReadSpec(version), Spec)
+
+
+def _files(target: Target, release: Release) -> dict[str, object]:
+    manifest: Manifest = parse_manifest(target.primary.receive(requests.ReadManifest(release.build)))
+    return {entry.path: entry for entry in manifest.entries}
+
+
+def _processes(old: Spec, new: Spec) -> list[str]:
+    told = [f"{name} is new" for name in new.types if name not in old.types]
+    told += [f"{name} is gone" for name in old.types if name not in new.types]
+    both = [name for name in new.types if name in old.types]
+    told += [f"{name}: its command changed" for name in both if old.types[name].command != new.types[name].command]
+    same = [name for name in both if old.types[name].command == new.types[name].command]
+    return told + [f"{name}: its settings changed" for name in same if old.types[name] != new.types[name]]

@@ -1,0 +1,121 @@
+"""What does the ledger say, and what do the hosts say?  releases, builds, show, ps, status, verify."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer.core import requests
+from deployer.core.errors import NotFound
+from deployer.core.ledger import Release, Run
+from deployer.core.release import Spec
+from deployer.core.requests import Looked, Seen
+from deployer.stages import drift
+from deployer.stages.target import Target
+
+
+@dataclass(frozen=True)
+class ReleaseLine:
+    """One release as `deploy releases` shows it."""
+
+    release: Release
+    outcome: str
+    current: bool
+    present: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One release as `deploy show` shows it; `spec` is None where its directory was pruned."""
+
+    release: Release
+    outcome: str
+    current: bool
+    runs: list[Run]
+    spec: Spec | None
+
+
+@dataclass(frozen=True)
+class HostStatus:
+    """How one host is: what `current` names, what runs, what differs from the ledger."""
+
+    host: str
+    current: str
+    processes: list[Seen]
+    drift: list[str]
+    holder: str
+    manager: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One release by its digests."""
+
+    release: int
+    host: str
+    problems: list[str]
+
+
+def releases(target: Target) -> list[ReleaseLine]:
+    """All releases, newest first."""
+    present = looked(target)[target.primary.host.name].present
+    return [_line(target, release, present) for release in reversed(target.ledger.releases.values())]
+
+
+def show(target: Target, release: Release) -> Shown:
+    """All that is known of one release."""
+    line = _line(target, release, [])
+    runs = [run for run in target.ledger.runs if run.release == release.version]
+    try:
+        spec = target.primary.call(requests.ReadSpec(release.version), Spec)
+    except NotFound:
+        spec = None
+    return Shown(release, line.outcome, line.current, runs, spec)
+
+
+def looked(target: Target) -> dict[str, Looked]:
+    """What every host says of itself."""
+    return target.fleet.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
+
+
+def ps(target: Target) -> list[tuple[str, Seen]]:
+    """Every process with its host; one of the formation that does not run is shown as `down`."""
+    run = target.ledger.current_run
+    rows = []
+    for host, seen in looked(target).items():
+        rows += [(host, process) for process in seen.processes]
+        known = {(process.process, process.release) for process in seen.processes}
+        if run and not run.stopped:
+            names = [f"{kind}.{n}" for kind, count in run.formation.items() for n in range(1, count + 1)]
+            missing = [name for name in names if (name, run.release) not in known]
+            rows += [(host, Seen(name, run.release, "down", 0, 0, 0, 0, "")) for name in missing]
+    return rows
+
+
+def status(target: Target) -> list[HostStatus]:
+    """What the ledger says, what `current` names and what runs, host by host."""
+    return [
+        HostStatus(host, seen.current, seen.processes, drift.found(target.ledger, seen), seen.holder, seen.manager)
+        for host, seen in looked(target).items()
+    ]
+
+
+def verify(target: Target, only: Release | None = None) -> list[Verified]:
+    """Every release that is kept (or `only` that one), by its digests, on every host."""
+    results = []
+    for session in target.fleet.sessions:
+        present = session.call(requests.Look(), requests.Looked).present
+        chosen = [r for r in target.ledger.releases.values() if (r == only if only else r.version in present)]
+        for release in chosen:
+            request = requests.Verify(release.version, release.build, release.config, release.spec)
+            told = session.call(request, requests.Problems)
+            results.append(Verified(release.version, session.host.name, told.problems))
+    return results
+
+
+def _line(target: Target, release: Release, present: list[int]) -> ReleaseLine:
+    return ReleaseLine(
+        release,
+        target.ledger.outcome(release.version),
+        current=release.version == target.ledger.current,
+        present=release.version in present,
+    )
