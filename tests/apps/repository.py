@@ -1,7 +1,6 @@
 """How does a folder become a git repository that is the same every time?"""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -37,8 +36,3 @@ def commit(folder: Path, message: str = "A change") -> str:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
     return head(folder)
-
-
-def copy_of(made: Path, folder: Path) -> None:
-    """Put a copy of the app at `made` into `folder`, which must not exist or be empty."""
-    shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)

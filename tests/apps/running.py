@@ -40,7 +40,7 @@ def wait_for(port: int, path: str, *, seconds: float = 30) -> tuple[int, bytes]:
     while True:
         try:
             return get(port, path)
-        except (OSError, http.client.HTTPException):  # noqa: PERF203
+        except (OSError, http.client.HTTPException):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

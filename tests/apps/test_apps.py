@@ -1,0 +1,160 @@
+"""The real apps run on their own: what a deployment is then judged by."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from . import commit, git, head, node_app, wagtail_site
+from .running import commands, free_port, get, running, wait_for
+
+HERE = Path(__file__).parents[2]
+EXAMPLES = HERE / "examples"
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("made")
+
+
+def venv(folder: Path) -> dict[str, str]:
+    """The environment in which the app's locked requirements are found."""
+    uv = str(Path(sys.executable).with_name("uv"))
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(folder.parent / "venv")], check=True)
+    python = str(folder.parent / "venv/bin/python")
+    install = [uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", "requirements.txt"]
+    subprocess.run(install, cwd=folder, check=True, timeout=400)
+    return {"PATH": os.path.dirname(python) + os.pathsep + os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def call(folder: Path, command: str, env: dict[str, str]) -> str:
+    return subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        env={**os.environ, **env},
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    ).stdout
+
+
+@pytest.mark.registry
+@pytest.mark.slow
+def test_the_shop_takes_orders_and_its_worker_sends_them(tmp_path):
+    folder = tmp_path / "shop"
+    shutil.copytree(EXAMPLES / "shop", folder)
+    port = free_port()
+    url = f"sqlite:///{tmp_path}/data/shop.db"
+    env = {**venv(folder), "SECRET_KEY": "x", "DATABASE_URL": url, "PORT": str(port), "DEPLOY_RELEASE": "v3"}
+    lines = commands(folder)
+    assert "5 of 5 steps" in call(folder, lines["release"], env)
+    assert "0 of 5 steps" in call(folder, lines["release"], env)
+    with running(folder, lines["web"], env) as web, running(folder, lines["worker"], env) as worker:
+        assert wait_for(port, "/up") == (200, b"ok v3\n")
+        order = f"curl -fsS -o /dev/null -d product=1 -d customer=Ann http://127.0.0.1:{port}/orders"
+        call(folder, order, {})
+        assert worker.stdout.readline() == "worker of v3: waiting for orders\n"
+        assert worker.stdout.readline() == "order 1 sent\n"
+        page = get(port, "/")[1].decode()
+        assert "Release v3" in page
+        assert "sent by v3" in page
+        for process in (web, worker):
+            os.killpg(process.pid, signal.SIGTERM)
+        assert web.wait(15) in (0, -signal.SIGTERM)
+        assert worker.stdout.read() == "worker of v3: done\n"
+
+
+@pytest.mark.parametrize("change", ["summer", "broken"])
+def test_the_changes_to_the_shop_apply(tmp_path, change):
+    folder = tmp_path / "shop"
+    shutil.copytree(EXAMPLES / "shop", folder)
+    before = commit(folder, "The shop")
+    git(folder, "apply", str(EXAMPLES / f"changes/{change}.patch"))
+    assert commit(folder) != before
+    assert git(folder, "diff", "--stat", before).endswith("1 file changed, 1 insertion(+), 1 deletion(-)")
+
+
+def test_the_shops_lock_file_names_no_address_and_no_path():
+    text = (EXAMPLES / "shop/requirements.txt").read_text()
+    assert re.findall(r"://|--index|^ *(?:#|/)", text, re.MULTILINE) == []
+    pinned = re.findall(r"^([a-z-]+)==", text, re.MULTILINE)
+    assert {"flask", "gunicorn"} <= set(pinned)
+
+
+@pytest.mark.registry
+@pytest.mark.slow
+def test_the_broken_shop_starts_and_is_not_healthy(tmp_path):
+    folder = tmp_path / "shop"
+    shutil.copytree(EXAMPLES / "shop", folder)
+    commit(folder, "The shop")
+    git(folder, "apply", str(EXAMPLES / "changes/broken.patch"))
+    port = free_port()
+    url = f"sqlite:///{tmp_path}/data/shop.db"
+    env = {**venv(folder), "SECRET_KEY": "x", "DATABASE_URL": url, "PORT": str(port)}
+    call(folder, commands(folder)["release"], env)
+    with running(folder, commands(folder)["web"], env):
+        assert wait_for(port, "/up")[0] == 500
+
+
+@pytest.mark.registry
+@pytest.mark.slow
+def test_the_wagtail_site_migrates_collects_its_files_and_answers(tmp_path, cache):
+    app = wagtail_site(tmp_path / "site", cache=cache)
+    data = tmp_path / "data"
+    data.mkdir()
+    port = free_port()
+    path = venv(app.folder)
+    call(app.folder, "python manage.py collectstatic --noinput", {**path, "SECRET_KEY": "for the build"})
+    env = {**path, **app.configuration(data), "PORT": str(port), "DEPLOY_RELEASE": "v3"}
+    call(app.folder, commands(app.folder)["release"], env)
+    with running(app.folder, commands(app.folder)["web"], env):
+        assert wait_for(port, "/up") == (200, b"ok v3\n")
+        page = get(port, "/")[1].decode()
+        assert app.text in page
+        style = re.search(r'href="(/static/css/welcome_page[^"]*\.css)"', page)
+        assert get(port, style.group(1))[0] == 200
+    text = app.one_line_change()
+    with running(app.folder, commands(app.folder)["web"], env):
+        wait_for(port, "/up")
+        assert text in get(port, "/")[1].decode()
+    assert git(app.folder, "status", "--porcelain") == ""
+
+
+@pytest.mark.registry
+@pytest.mark.slow
+def test_the_node_app_builds_its_front_end_and_answers(tmp_path, cache):
+    app = node_app(tmp_path / "app", cache=cache)
+    port = free_port()
+    env = {"PORT": str(port), "DEPLOY_RELEASE": "v3"}
+    call(app.folder, "npm ci --no-audit --no-fund && npm run build", {})
+    with running(app.folder, commands(app.folder)["web"], env) as web:
+        assert wait_for(port, "/up") == (200, b"ok v3\n")
+        page = get(port, "/")[1].decode()
+        assert app.text in page
+        script = re.search(r'src="(/assets/[^"]+\.js)"', page)
+        assert get(port, script.group(1))[0] == 200
+        assert json.loads(get(port, "/api/basket")[1])["release"] == "v3"
+        os.killpg(web.pid, signal.SIGTERM)
+        assert web.wait(10) in (0, -signal.SIGTERM)
+    text = app.one_line_change()
+    call(app.folder, "npm run build", {})
+    with running(app.folder, commands(app.folder)["web"], env):
+        wait_for(port, "/up")
+        assert text in get(port, "/")[1].decode()
+
+
+@pytest.mark.registry
+@pytest.mark.slow
+def test_an_app_made_once_is_the_same_commit_again(tmp_path, cache):
+    one, two = (node_app(tmp_path / name, cache=cache) for name in ("one", "two"))
+    assert head(one.folder) == head(two.folder)
+    assert one.one_line_change() == two.one_line_change()
+    assert head(one.folder) == head(two.folder)
