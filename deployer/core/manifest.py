@@ -127,6 +127,7 @@ def manifest(launch: dict[str, Any], entries: list[Entry]) -> Manifest:
     """A manifest of these entries, sorted and checked; `BadManifest` names the first path that is not safe."""
     ordered = tuple(sorted(entries, key=lambda entry: entry.path.encode()))
     check(ordered)
+    check_runtimes(launch, ordered)
     return Manifest(launch, ordered)
 
 
@@ -137,13 +138,15 @@ def parse(text: bytes) -> Manifest:
         header = canonical.loads(lines[0].encode())
         if lines.pop() != "" or header.pop("format") != FORMAT:
             raise BadManifest(f"not a manifest of format {FORMAT}")
-        entries = tuple(_entry(line) for line in lines[1:])
-    except (ValueError, KeyError, IndexError, AttributeError) as error:
+        found = Manifest(header, tuple(_entry(line) for line in lines[1:]))
+        if found.render() != text:
+            raise BadManifest("not in canonical form")
+        check(found.entries)
+        check_runtimes(header, found.entries)
+    except BadManifest:
+        raise
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError, RecursionError) as error:
         raise BadManifest(f"not a manifest: {error}") from error
-    check(entries)
-    found = Manifest(header, entries)
-    if found.render() != text:
-        raise BadManifest("not in canonical form")
     return found
 
 
@@ -166,6 +169,18 @@ def check(entries: tuple[Entry, ...]) -> None:
             folders.add(folder)
             folder = posixpath.dirname(folder)
         previous = raw
+
+
+def check_runtimes(launch: dict[str, Any], entries: tuple[Entry, ...]) -> None:
+    """Refuse a runtime whose link a host would have to make outside of the build, or over one of its entries."""
+    for runtime in launch.get("runtimes", ()):
+        link: str = runtime["link"]
+        reason = unsafe_path(link)
+        if reason:
+            raise BadManifest(f"a runtime's link {link!r}: {reason}")
+        above = {link[:end] for end, char in enumerate(link) if char == "/"} | {link}
+        if any(entry.path in above or entry.path.startswith(f"{link}/") for entry in entries):
+            raise BadManifest(f"a runtime's link {link!r}: the build has something there itself")
 
 
 def unsafe_path(path: str) -> str:
@@ -207,7 +222,7 @@ def _line(entry: Entry) -> str:
 def _entry(line: str) -> Entry:
     if line.startswith("f "):
         _, mode, sha256, size, path = line.split(" ", 4)
-        if mode not in ("644", "755") or len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        if mode not in ("644", "755") or len(sha256) != 64 or set(sha256) - set("0123456789abcdef") or size[:1] == "-":
             raise BadManifest(f"not an entry: {line!r}")
         return File(path, sha256, int(size), mode == "755")
     decoder = json.JSONDecoder()
