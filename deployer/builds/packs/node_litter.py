@@ -17,6 +17,7 @@ CACHES = (
     ".next/trace",
     ".parcel-cache",
 )
+FOREIGN = (".git", ".venv")  # not ours to tidy
 BINARIES = (".node", ".so", ".dylib", ".wasm")
 
 
@@ -25,16 +26,16 @@ def sweep(tree: Path, leavings: Iterable[str]) -> None:
     for pattern in (*CACHES, *leavings):
         for path in list(_matches(tree, pattern)):
             _delete(path)
-    for modules in _folders_of_modules(tree):
-        for folder, folders, files in os.walk(modules):
-            here = Path(folder)
-            if _is_gyp(here, files):
-                _keep_binaries(here)
-                folders.clear()
-                continue
-            for name in (*folders, *files):
-                if (here / name).is_symlink():
-                    _relative(here / name, tree)
+    for folder, folders, files in os.walk(tree):
+        here = Path(folder)
+        if _is_gyp(here, files):
+            _keep_binaries(here)
+            folders.clear()
+            continue
+        for name in (*folders, *files):
+            if os.path.islink(os.path.join(folder, name)):
+                _relative(here / name, tree)
+        folders[:] = [name for name in folders if name not in FOREIGN]
 
 
 def _matches(tree: Path, pattern: str) -> Iterator[Path]:
@@ -54,7 +55,7 @@ def _folders_of_modules(tree: Path) -> list[Path]:
             folders.remove("node_modules")
             if not os.path.islink(os.path.join(folder, "node_modules")):
                 found.append(Path(folder, "node_modules"))
-        folders[:] = [name for name in folders if name not in (".git", ".venv")]
+        folders[:] = [name for name in folders if name not in FOREIGN]
     return found
 
 
