@@ -209,16 +209,18 @@ class Supervisor:
             return Instance(process, STOPPED if dead else STARTING, 0, 0, restarts, dead)
         pid, running = known["pid"], known["state"] in (BOOTING, RUNNING)
         reason = "" if running and not restarts else started.last_exit(self._root, key) or known["spawnerr"]
-        if running:
-            state = UP if record is not None and record.pid == pid else STARTING
+        since = float(known["start"] if running else known["stop"])  # whole seconds: the launcher knows better
+        if running and record is not None and record.pid == pid:
+            state, since = UP, record.at
+        elif running:
+            state = STARTING
         elif known["state"] == ENDING:
             state = STOPPING
         elif known["state"] == 0:
             state = STOPPED if known["start"] else STARTING
         else:
             state = CRASHED
-        since = known["start"] if running else known["stop"]
-        return Instance(process, state, pid, float(since), restarts, reason)
+        return Instance(process, state, pid, since, restarts, reason)
 
     def _conf(self, process: Process) -> Path:
         return self._files.root / supervisor_conf.PROCESSES / f"{supervisor_conf.key(process)}.conf"

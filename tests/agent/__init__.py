@@ -1,0 +1,1 @@
+"""The agent, on real directories and real processes."""

@@ -1,0 +1,247 @@
+"""What is particular to supervisord: it dies, hangs, is cut off, and is found again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployer.agent import procfs, started, supervisor_conf
+from deployer.agent.layout import Layout
+from deployer.agent.managers import STOPPED, UP
+from deployer.agent.supervisor import Supervisor
+from deployer.agent.supervisor_client import Client
+from deployer.agent.supervisor_daemon import Daemon
+from deployer.core.errors import RunFailed
+from deployer.core.formation import Process
+from deployer.hosts import supervisor_package
+
+from .releases import a_release, a_target, a_type, wait_for
+from .test_manager_conformance import CHILD_STAYS, is_up, of_the_target, one
+
+WEB, WORKER = Process(1, "web", 1, 5000), Process(1, "worker", 1, 5100)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Layout:
+    return a_target(tmp_path / "target")
+
+
+@pytest.fixture
+def manager(files) -> Iterator[Supervisor]:
+    made = Supervisor(files)
+    made.ensure()
+    yield made
+    made.shutdown()
+    assert of_the_target(files) == []
+
+
+@pytest.fixture
+def types(files):
+    return a_release(files, 1, a_type("web", "exec sleep 600"), a_type("worker", "exec sleep 600"))
+
+
+def daemon(files: Layout) -> int:
+    (pid,) = Daemon(files, Client(files.root)).pids()
+    return pid
+
+
+def test_after_a_kill_of_supervisord_the_formation_runs_once(manager, files, types):
+    manager.start([WEB, WORKER], types)
+    wait_for(lambda: is_up(manager, WEB, WORKER))
+    before = [instance.pid for instance in manager.instances()]
+    os.kill(daemon(files), signal.SIGKILL)
+    wait_for(lambda: {i.state for i in manager.instances()} == {STOPPED})
+    assert all(procfs.started(pid) for pid in before)
+    manager.ensure()
+    wait_for(lambda: is_up(manager, WEB, WORKER))
+    after = [instance.pid for instance in manager.instances()]
+    assert not any(procfs.started(pid) for pid in before)
+    assert sorted(of_the_target(files)) == sorted([daemon(files), *after])
+    assert {instance.restarts for instance in manager.instances()} == {0}
+
+
+def test_children_without_leader_or_supervisord_are_found_by_their_marks(manager, files):
+    types = a_release(files, 1, a_type("web", "exec python3 app.py", stop_timeout=1), program={"app.py": CHILD_STAYS})
+    manager.start([WEB], types)
+    wait_for(lambda: b"child up" in manager.tail(WEB, 5))
+    leader = one(manager, WEB).pid
+    children = [process.pid for process in procfs.members(leader) if process.pid != leader]
+    os.kill(daemon(files), signal.SIGKILL)
+    os.kill(leader, signal.SIGKILL)
+    manager.ensure()
+    assert children
+    assert not any(procfs.started(pid) for pid in children)
+
+
+def test_a_foreign_process_with_a_recorded_pid_is_never_touched(manager, files, types):
+    manager.start([WEB], types)
+    wait_for(lambda: is_up(manager, WEB))
+    stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        path = files.run / "processes" / "v1-web-1.json"
+        record = path.read_text().replace(f'"pid": {one(manager, WEB).pid}', f'"pid": {stranger.pid}')
+        path.write_text(record)
+        manager.stop([WEB])
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_hung_supervisord_is_replaced(manager, files, types, monkeypatch):
+    monkeypatch.setattr(Client, "patience", 0.5)  # a constant of ours, not its behaviour
+    manager.start([WEB], types)
+    wait_for(lambda: is_up(manager, WEB))
+    hung = daemon(files)
+    os.kill(hung, signal.SIGSTOP)
+    manager.ensure()
+    assert daemon(files) != hung
+    wait_for(lambda: is_up(manager, WEB))
+
+
+def test_start_and_stop_bring_a_dead_supervisord_back(manager, files, types):
+    manager.start([WEB], types)
+    os.kill(daemon(files), signal.SIGKILL)
+    manager.start([WORKER], types)
+    wait_for(lambda: is_up(manager, WEB, WORKER))
+    os.kill(daemon(files), signal.SIGKILL)
+    manager.stop([WEB])
+    wait_for(lambda: is_up(manager, WORKER))
+    assert len(manager.instances()) == 1
+
+
+def test_a_stop_that_did_not_wait_is_finished_by_ensure(manager, files):
+    types = a_release(files, 1, a_type("web", "trap '' TERM; while :; do sleep 0.1; done", stop_timeout=1))
+    manager.start([WEB], types)
+    wait_for(lambda: is_up(manager, WEB))
+    manager.stop([WEB], wait=False)
+    assert len(manager.instances()) == 1
+    manager.ensure()
+    assert manager.instances() == []
+
+
+def test_a_process_stopped_by_hand_is_started_again_by_ensure(manager, files, types):
+    manager.start([WEB], types)
+    wait_for(lambda: is_up(manager, WEB))
+    Client(files.root).call("stopProcess", "v1-web-1")
+    assert one(manager, WEB).state == STOPPED
+    manager.ensure()
+    wait_for(lambda: is_up(manager, WEB))
+
+
+def test_supervisord_leaves_the_session_the_directory_and_the_environment_of_its_starter(manager, files, monkeypatch):
+    pid = daemon(files)
+    own = procfs.stat(pid)
+    assert own is not None
+    assert own.session != procfs.stat(os.getpid()).session
+    assert Path(f"/proc/{pid}/cwd").samefile(files.root)
+    names = {line.split(b"=")[0] for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")[:-1]}
+    assert names == {b"PATH", b"HOME", b"LANG"}
+    assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
+    assert (files.run / "supervisor.sock").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_interpreter_s_path_may_hold_anything(manager, files, types, tmp_path, monkeypatch):
+    odd = tmp_path / "p y;#'\"%(here)s %d$"
+    odd.symlink_to(getattr(sys, "_base_executable", sys.executable))
+    monkeypatch.setattr(sys, "_base_executable", str(odd))
+    manager.start([WEB], types)
+    wait_for(lambda: is_up(manager, WEB))
+    assert one(manager, WEB).state == UP
+
+
+def test_a_cut_at_every_word_is_mended_by_the_next_command(files, types, tmp_path):
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from deployer.agent.layout import Layout\n"
+        "from deployer.agent.supervisor import Supervisor\n"
+        "from deployer.core import release\n"
+        "from deployer.core.formation import Process\n"
+        "files = Layout(Path(sys.argv[1]), 'shop', 'local')\n"
+        "manager = Supervisor(files)\n"
+        "types = release.parse((files.release(1) / 'release.json').read_bytes()).types\n"
+        "manager.ensure()\n"
+        "manager.start([Process(1, 'web', 1, 5000)], types)\n"
+        "manager.stop([Process(1, 'worker', 1, 5100)])\n"
+    )
+    words = [sys.executable, "-c", script, str(files.root)]
+    trace = tmp_path / "trace"
+    manager = Supervisor(files)
+    manager.ensure()
+    try:
+        manager.start([WORKER], types)
+        subprocess.run(words, check=True, env={**os.environ, "DEPLOYER_FAULT_TRACE": str(trace)}, timeout=60)
+        points = trace.read_text().split()
+        assert len(points) > 10
+        for at, point in enumerate(points):
+            manager.stop([WEB])
+            manager.start([WORKER], types)
+            nth = points[: at + 1].count(point)
+            cut = subprocess.run(words, env={**os.environ, "DEPLOYER_FAULT": f"{point}:{nth}"}, timeout=60, check=False)
+            assert cut.returncode == -signal.SIGKILL, point
+            subprocess.run(words, check=True, timeout=60)
+            wait_for(lambda: is_up(manager, WEB))
+            up = one(manager, WEB).pid
+            assert [instance.process for instance in manager.instances()] == [WEB], point
+            assert sorted(of_the_target(files)) == sorted([daemon(files), up]), point
+    finally:
+        manager.shutdown()
+
+
+def test_a_host_without_any_supervisor_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    files = a_target(tmp_path / "target")
+    for shipped in files.agent.glob("supervisor-*"):
+        subprocess.run(["rm", "-rf", str(shipped)], check=True)
+    with pytest.raises(RunFailed) as failure:
+        Supervisor(files).ensure()
+    assert "install `supervisor`" in failure.value.hint
+
+
+def test_reading_needs_no_supervisord(files):
+    assert Supervisor(files).instances() == []
+    assert Supervisor(files).tail(WEB, 5) == b""
+    assert not (files.run / "supervisor.sock").exists()
+
+
+def test_the_archive_is_the_same_every_time():
+    first = supervisor_package.archive()
+    supervisor_package.archive.cache_clear()
+    assert supervisor_package.archive() == first
+    assert supervisor_package.tool() == f"supervisor-{supervisor_package.digest()[:12]}"
+
+
+def test_a_damaged_record_is_as_none(files):
+    (files.run / "processes").mkdir()
+    (files.run / "processes" / "v1-web-1.json").write_text('{"pid": 1')
+    assert started.read(str(files.root), "v1-web-1") is None
+    assert started.names(str(files.root)) == ["v1-web-1"]
+
+
+def test_a_socket_that_speaks_no_xml_is_no_supervisord(files, types):
+    impostor = socket.socket(socket.AF_UNIX)
+    descriptor = os.open(files.run, os.O_RDONLY)
+    impostor.bind(f"/proc/self/fd/{descriptor}/supervisor.sock")
+    impostor.close()
+    manager = Supervisor(files)
+    try:
+        manager.ensure()
+        manager.start([WEB], types)
+        wait_for(lambda: is_up(manager, WEB))
+    finally:
+        os.close(descriptor)
+        manager.shutdown()
+
+
+def test_a_key_names_its_process():
+    odd = Process(12, "web-1_x-2", 3, 0)
+    assert supervisor_conf.parse_key(supervisor_conf.key(odd)) == odd
+    assert supervisor_conf.parse_key("nginx") is None
