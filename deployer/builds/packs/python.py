@@ -48,7 +48,7 @@ class PythonPack:
         venv.drop_bytecode(tree, beside=frozenset({venv.FOLDER}))
         work = Vendoring(workshop, one, lock)
         work.run()
-        venv.link_python(tree / venv.FOLDER, one.path)
+        venv.link_python(tree / venv.FOLDER, one.path)  # for the user's commands too; no part of the build
         is_django = django.is_django(tree)
         if is_django and recipe.python.collectstatic:
             django.collect(workshop)
@@ -60,7 +60,6 @@ class PythonPack:
             cache=work.cache("bytecode"),
             checked=bool(recipe.commands),  # they come after, and may change a module
         )
-        venv.unlink_python(tree / venv.FOLDER)
         web = django.web_process(tree) if is_django else ""
         return Packed(
             runtimes=(as_runtime(one, link=venv.PYTHON, match=recipe.match),),
