@@ -6,6 +6,7 @@ raises `Lost`, and whatever was pending is put back.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import queue
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO, Optional
 
 from deployer.core import wire
 
+GONE = (b"", b"")  # in the queue: no frame will follow
 SILENCE = 30.0  # seconds without a word or a heartbeat (design, rule 6)
 
 
@@ -42,13 +44,17 @@ class Session:
         """The next frame; None after `timeout` seconds; `Lost` when there will be none."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
+            left = 0.5 if deadline is None else max(0.0, min(0.5, deadline - time.monotonic()))
             try:
-                left = 0.5 if deadline is None else max(0.0, min(0.5, deadline - time.monotonic()))
-                return self._frames.get(timeout=left) if left else self._frames.get_nowait()
+                found = self._frames.get(timeout=left) if left else self._frames.get_nowait()
             except queue.Empty:
                 if deadline is not None and time.monotonic() >= deadline:
                     return None
                 self.check()
+                continue
+            if found is GONE:
+                raise Lost
+            return found
 
     def stream(self) -> Stream:
         """The byte stream that follows a request, up to its END frame."""
@@ -90,6 +96,8 @@ class Session:
         except (wire.BadFrame, OSError, ValueError):
             pass  # a cut line is the end of the session, like end of file
         self._lost.set()
+        with contextlib.suppress(queue.Full):  # then there is enough to wake whoever waits
+            self._frames.put_nowait(GONE)
 
     def _put(self, found: tuple[bytes, bytes]) -> None:
         while not self._lost.is_set():
