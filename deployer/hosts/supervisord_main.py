@@ -1,4 +1,4 @@
-"""supervisord as it runs on a host: with its back-off capped, and every end of a process noted.
+"""supervisord as it runs on a host: back-off capped, ends noted, a process stopped only when its whole group is gone.
 
 Travels beside supervisor's own code (hosts/supervisor_package.py) and runs inside supervisord, in the target's root.
 The standard library, supervisor and Python 3.9 only.
@@ -18,7 +18,12 @@ LONGEST_BACKOFF = 60
 
 
 class Process(process.Subprocess):  # type: ignore[misc]
-    """A process whose last end `deploy ps` can tell, and that is never left waiting for longer than a minute."""
+    """A process as its group: `sh -c "a && b"` dies of SIGTERM at once, while its child still drains.
+
+    Until the last of the group has ended, or stopwaitsecs are over, the process is stopping and its output is read.
+    """
+
+    ended: tuple[int, int] | None = None  # pid and wait status of a leader whose group lives on
 
     def change_state(self, new_state: int, expected: bool = True) -> object:  # noqa: FBT001, FBT002 - supervisor's own
         """Change the state; the wait before the next start grows by a second each time, up to LONGEST_BACKOFF."""
@@ -34,7 +39,32 @@ class Process(process.Subprocess):  # type: ignore[misc]
         except OSError as error:  # a full disk is no reason to lose the process
             message = f"cannot note the end of {self.config.name}: {error}"
             self.config.options.logger.warn(message)  # noqa: G010 - supervisor's own logger
-        super().finish(pid, sts)
+        if self.killing and lives(pid):
+            self.ended = (pid, sts)
+        else:
+            super().finish(pid, sts)
+
+    def transition(self) -> None:
+        """Finish once the group has ended; supervisor itself sends the group SIGKILL after stopwaitsecs."""
+        if self.ended is not None and not lives(self.ended[0]):
+            ended, self.ended = self.ended, None
+            super().finish(*ended)
+        super().transition()
+
+
+def lives(group: int) -> bool:
+    """Whether a process of ours is left in `group`: the session tells it from a foreign group of the same number."""
+    session = os.getsid(0)
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    state, _, of_group, of_session = file.read().rpartition(b")")[2].split()[:4]
+            except OSError:
+                continue
+            if int(of_group) == group and int(of_session) == session and state not in (b"Z", b"X"):
+                return True
+    return False
 
 
 def note(name: str, status: int, seconds: float) -> None:

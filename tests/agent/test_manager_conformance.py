@@ -193,6 +193,7 @@ def test_a_child_that_drains_is_given_the_stop_timeout(manager, files):
     group = procfs.members(one(manager, web).pid)
     manager.stop([web])
     assert not [process.pid for process in group if procfs.started(process.pid)]
+    assert manager.tail(web, 1) == b"drained\n"
 
 
 def test_values_arrive_byte_for_byte(manager, files):
