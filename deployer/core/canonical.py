@@ -21,7 +21,12 @@ class NotCanonical(ValueError):
 
 def dumps(value: Any) -> bytes:
     """The canonical bytes of `value` (JSON types); `NotCanonical` if it has none."""
-    return json.dumps(_normal(value), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(_normal(value), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonical("a string is not valid Unicode") from error
+    except RecursionError as error:
+        raise NotCanonical("too deeply nested") from error
 
 
 def loads(text: bytes) -> Any:
@@ -44,10 +49,10 @@ def _normal(value: Any) -> Any:
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, float) and math.isfinite(value):
-        return int(value) if value.is_integer() else value
+        return _normal(int(value)) if value.is_integer() else value
     if isinstance(value, int):
         if abs(value) > LARGEST:
-            raise NotCanonical(f"{value} is too large")
+            raise NotCanonical("a number is too large")
         return value
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):

@@ -6,13 +6,13 @@ import re
 from typing import Optional
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
 
 def seconds(text: str) -> Optional[float]:
     """The seconds that `text` (`60s`, `1h30m`, `500ms`, or a bare number of seconds) stands for, or None."""
     text = text.strip()
-    if re.match(r"\d+(\.\d+)?\Z", text):
+    if re.match(r"[0-9]+(\.[0-9]+)?\Z", text):
         return float(text)
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:

@@ -48,20 +48,20 @@ def allocate(types: Iterable[ProcessType], known: Mapping[str, int], free: Calla
     As Foreman does it, 5000 + 100 x type, but a type keeps its ports for good (`known`), so that no other line
     of the Procfile can shift them; and a second app on the host begins at the next thousand that is `free`.
     """
+    types = list(types)
     ports = {kind.name: kind.port for kind in types if kind.port}
-    ports.update({name: port for name, port in known.items() if name not in ports})
+    claimed = set(ports.values())  # what deploy.yaml says goes before what a type came to have by chance
+    ports.update({name: port for name, port in known.items() if name not in ports and port not in claimed})
     own = [port for name, port in known.items() if port >= FIRST_PORT]
     base = (
         min(own) // APP_STEP * APP_STEP
         if own
         else next((base for base in range(FIRST_PORT, 30000, APP_STEP) if free(base)), FIRST_PORT)
     )
-    used = set(ports.values())
+    hundreds = [*range(base, 65000, TYPE_STEP), *range(FIRST_PORT, base, TYPE_STEP)]
     for kind in types:
         if kind.name not in ports:
-            port = next(p for p in range(base, 65000, TYPE_STEP) if not used & set(range(p, p + TYPE_STEP)))
-            ports[kind.name] = port
-            used.add(port)
+            ports[kind.name] = next(p for p in hundreds if all(abs(p - used) >= TYPE_STEP for used in ports.values()))
     return ports
 
 
@@ -94,7 +94,7 @@ def scaled(actual: Mapping[str, int], changes: Iterable[str]) -> dict[str, int]:
     """The formation after `web=3`, `worker+1`, `clock-1`; `UsageError` or `NotFound` names what is wrong."""
     formation = dict(actual)
     for change in changes:
-        match = re.match(r"([A-Za-z0-9][A-Za-z0-9_-]*?)(=|\+|-)(\d{1,6})\Z", change)
+        match = re.match(r"([A-Za-z0-9][A-Za-z0-9_-]*?)(=|\+|-)([0-9]{1,6})\Z", change)
         if not match:
             raise UsageError(f"{change!r} is no change of a formation", hint="say `web=3`, `worker+1` or `worker-1`")
         name, sign, digits = match.groups()

@@ -132,8 +132,7 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
     if origin is dict:
         if not isinstance(value, dict):
             raise BadFrame(f"{where}: an object was expected")
-        number = int if arguments[0] is int else str
-        return {number(key): _decode(arguments[1], item, where) for key, item in value.items()}
+        return {_key(arguments[0], key, where): _decode(arguments[1], item, where) for key, item in value.items()}
     if dataclasses.is_dataclass(hint):
         return decode(hint, value)  # type: ignore[arg-type]
     if hint is Secret and isinstance(value, str):
@@ -143,3 +142,12 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise BadFrame(f"{where}: {value!r} is not of type {hint.__name__}" if hint is not Secret else where)
     return value
+
+
+def _key(hint: Any, key: str, where: str) -> Any:
+    if hint is not int:
+        return key
+    try:
+        return int(key)
+    except ValueError:
+        raise BadFrame(f"{where}: {key!r} is not a number") from None

@@ -38,6 +38,7 @@ def parse_build(text: str, *, where: str = NAME) -> Settings:
         document.value.pop(schema.TARGETS.name, None)
     values = schema.ROOT_OF_COMMIT.read(document, "", mistakes)
     _check_commands(document, values, mistakes)
+    _check_ports(document, values, mistakes)
     mistakes.check()
     return Settings(path=Path(where), **values)
 
@@ -68,6 +69,7 @@ def _settings(text: str, *, where: str, path: Path) -> Settings:
     document = reader.read(text, mistakes)
     values = schema.ROOT.read(document, "", mistakes)
     _check_commands(document, values, mistakes)
+    _check_ports(document, values, mistakes)
     _check_targets(document, mistakes)
     mistakes.check()
     found: dict[str, TargetSettings] = values.pop(schema.TARGETS.name, {})
@@ -83,6 +85,17 @@ def _check_commands(document: Node, values: Any, mistakes: Mistakes) -> None:
     for name in (RELEASE, CONSOLE):
         if name in processes and processes[name] != ProcessSettings(command=processes[name].command):
             mistakes.add(nodes[name].key_line, f"processes.{name}", "is no process type: it can have only a `command`")
+
+
+def _check_ports(document: Node, values: Any, mistakes: Mistakes) -> None:
+    """No two process types begin at the same port."""
+    processes = {} if values is WRONG else values.get("processes", {})
+    nodes = _mapping(_mapping(document).get("processes"))
+    first: dict[int, str] = {}
+    for name, given in processes.items():
+        if given.port and first.setdefault(given.port, name) != name:
+            line = _mapping(nodes[name])["port"].line
+            mistakes.add(line, f"processes.{name}.port", f"{given.port} is the port of {first[given.port]} already")
 
 
 def _check_targets(document: Node, mistakes: Mistakes) -> None:
