@@ -1,0 +1,213 @@
+"""When is a process up, and what is said of one that is not?  On a real supervisord, with real servers."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployer.agent import sockets
+from deployer.agent.layout import Layout
+from deployer.agent.readiness import await_ready
+from deployer.agent.supervisor import Supervisor
+from deployer.core.errors import Interrupted, RunFailed
+from deployer.core.formation import Process
+
+from .releases import a_release, a_target, a_type, wait_for
+
+SERVER = """\
+import http.server, os, socketserver, sys, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(float(os.environ.get("SLOW", "0")))
+        ready = time.monotonic() - begun > float(os.environ.get("WARM", "0"))
+        self.send_response({"/up": 200 if ready else 503, "/moved": 302}.get(self.path, 500))
+        self.send_header("Location", "http://127.0.0.1:9/")
+        self.end_headers()
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    address_family = 10 if ":" in os.environ.get("HOST", "") else 2
+    allow_reuse_address = True
+
+begun = time.monotonic()
+print("booting", flush=True)
+time.sleep(float(os.environ.get("BOOT", "0")))
+Server((os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"])), Handler).serve_forever()
+"""
+PROGRAM = {"server.py": SERVER}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Layout:
+    return a_target(tmp_path / "target")
+
+
+@pytest.fixture
+def manager(files) -> Iterator[Supervisor]:
+    made = Supervisor(files)
+    made.ensure()
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def web(command: str = "exec python3 server.py", **fields):
+    return a_type("web", command, binds_port=True, **fields)
+
+
+def bring_up(manager, processes, types, check=lambda: None) -> None:
+    manager.start(processes, types)
+    await_ready(manager, processes, types, check=check)
+
+
+def failure(manager, processes, types) -> RunFailed:
+    with pytest.raises(RunFailed) as failed:
+        bring_up(manager, processes, types)
+    return failed.value
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])
+def test_a_web_process_is_up_when_it_listens_wherever_it_does(manager, files, port, host):
+    types = a_release(files, 1, web(health="/up"), program=PROGRAM, variables={"HOST": host})
+    bring_up(manager, [Process(1, "web", 1, port)], types)
+
+
+def test_a_child_of_the_shell_may_be_the_one_that_listens(manager, files, port):
+    types = a_release(files, 1, web("cd . && python3 server.py; true"), program=PROGRAM)
+    bring_up(manager, [Process(1, "web", 1, port)], types)
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed(manager, files, port):
+    types = a_release(files, 1, web(health="/moved"), program=PROGRAM)
+    bring_up(manager, [Process(1, "web", 1, port)], types)
+
+
+def test_a_health_path_that_fails_at_first_is_asked_again(manager, files, port):
+    types = a_release(files, 1, web(health="/up"), program=PROGRAM, variables={"WARM": "0.5"})
+    bring_up(manager, [Process(1, "web", 1, port)], types)
+
+
+def test_a_fast_app_is_not_kept_waiting(manager, files, port):
+    types = a_release(files, 1, web("exec python3 -IS server.py", health="/up"), program=PROGRAM)
+    begun = time.monotonic()
+    bring_up(manager, [Process(1, "web", 1, port)], types)
+    assert time.monotonic() - begun < 2
+
+
+def test_a_health_path_that_answers_500_is_told(manager, files, port):
+    types = a_release(files, 1, web(health="/no", boot_timeout=1), program=PROGRAM)
+    failed = failure(manager, [Process(1, "web", 1, port)], types)
+    assert failed.message == "web.1 of v1 answered 500 at /no after 1 s"
+    assert "booting" in failed.output
+
+
+def test_a_slow_health_path_is_told_and_check_is_still_called(manager, files, port):
+    types = a_release(files, 1, web(health="/up", boot_timeout=1), program=PROGRAM, variables={"SLOW": "4"})
+    calls: list[float] = []
+    manager.start([Process(1, "web", 1, port)], types)
+    with pytest.raises(RunFailed, match="has not answered at /up after 1 s"):
+        await_ready(manager, [Process(1, "web", 1, port)], types, check=lambda: calls.append(time.monotonic()))
+    assert max(b - a for a, b in itertools.pairwise(calls)) < 0.9
+
+
+def test_an_app_that_never_binds_is_told(manager, files, port):
+    types = a_release(files, 5, web("echo hello; exec sleep 600", boot_timeout=0.5))
+    failed = failure(manager, [Process(5, "web", 1, port)], types)
+    assert failed.message == f"web.1 of v5 does not listen on port {port} after 0.5 s"
+    assert failed.output == "hello\n"
+    assert failed.exit_code == 30
+
+
+def test_a_crash_fails_at_once_with_the_last_lines(manager, files, port):
+    command = "for i in $(seq 30); do echo line $i; done; exit 7"
+    types = a_release(files, 1, web(command, boot_timeout=60))
+    begun = time.monotonic()
+    failed = failure(manager, [Process(1, "web", 1, port)], types)
+    assert failed.message.startswith("web.1 of v1 exited with code 7 after 0.")
+    assert failed.output.splitlines() == [f"line {i}" for i in range(11, 31)]
+    assert time.monotonic() - begun < 10
+
+
+def test_a_worker_is_up_when_it_has_stayed_for_its_healthy_time(manager, files):
+    types = a_release(files, 1, a_type("worker", "exec sleep 600", healthy_time=1))
+    begun = time.time()
+    bring_up(manager, [Process(1, "worker", 1, 5100)], types)
+    assert 1 <= time.time() - begun < 5
+
+
+def test_a_worker_that_ends_within_its_healthy_time_has_failed(manager, files):
+    types = a_release(files, 1, a_type("worker", "sleep 0.5; echo done", healthy_time=3))
+    failed = failure(manager, [Process(1, "worker", 1, 5100)], types)
+    assert failed.message.startswith("worker.1 of v1 exited with code 0 after 0.")
+
+
+def test_a_worker_killed_by_a_signal_is_told_so(manager, files):
+    types = a_release(files, 1, a_type("worker", "kill -SEGV $$"))
+    assert "was killed by SIGSEGV" in failure(manager, [Process(1, "worker", 1, 5100)], types).message
+
+
+def test_processes_are_watched_together(manager, files, port):
+    types = a_release(files, 1, web(), a_type("worker", "sleep 0.3; exit 4"), program=PROGRAM, variables={"BOOT": "9"})
+    begun = time.monotonic()
+    failed = failure(manager, [Process(1, "web", 1, port), Process(1, "worker", 1, 5100)], types)
+    assert failed.message.startswith("worker.1")
+    assert time.monotonic() - begun < 8
+
+
+def test_a_port_of_somebody_else_is_not_this_process_s(manager, files, port):
+    other = subprocess.Popen([sys.executable, "-c", SERVER], env={"PORT": str(port)}, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: sockets.listens(other.pid, port))
+        types = a_release(files, 1, web("exec sleep 600", boot_timeout=0.5))
+        failed = failure(manager, [Process(1, "web", 1, port)], types)
+        assert f"does not listen on port {port} after 0.5 s; port {port} is held by pid {other.pid} (" in failed.message
+        crashing = a_release(files, 2, web(), program=PROGRAM)
+        failed = failure(manager, [Process(2, "web", 1, port)], crashing)
+        assert failed.message.startswith("web.1 of v2 exited with code 1")
+        assert f"port {port} is held by pid {other.pid}" in failed.message
+        assert "Address already in use" in failed.output
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_what_check_raises_ends_the_wait(manager, files, port):
+    types = a_release(files, 1, web("exec sleep 600", boot_timeout=60))
+
+    def lost() -> None:
+        raise Interrupted("the operator has gone")
+
+    with pytest.raises(Interrupted):
+        bring_up(manager, [Process(1, "web", 1, port)], types, check=lost)
+
+
+def test_a_process_that_has_long_been_up_is_ready_whatever_happened_to_it_before(manager, files):
+    types = a_release(files, 1, a_type("worker", "test -e again || { touch again; exit 1; }; exec sleep 600"))
+    worker = Process(1, "worker", 1, 5100)
+    manager.start([worker], types)
+    wait_for(lambda: manager.instances()[0].restarts == 1 and time.time() - manager.instances()[0].since > 0.5)
+    await_ready(manager, [worker], types, check=lambda: None)
+
+
+def test_a_port_is_free_or_it_is_not(port):
+    assert sockets.free(port)
+    assert sockets.owner(port) is None
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", port))
+        held.listen()
+        assert not sockets.free(port)
+        assert sockets.owner(port) is not None
+    assert sockets.free(port)
