@@ -2,20 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.cli.display.progress import Progress
 from deployer.cli.display.screen import Screen
+
+if TYPE_CHECKING:
+    from deployer.stages.operator import Operator
+    from deployer.stages.project import Project
+    from deployer.stages.target import Target
 
 
 @dataclass(frozen=True)
 class Call:
     """One call of `deploy`.  Every command finds it as `ctx.obj`."""
 
+    command: str
     target: str | None
     wait: float
     directory: str
     environ: Mapping[str, str]
     screen: Screen
     progress: Progress
+
+    @property
+    def operator(self) -> Operator:
+        """Who calls."""
+        import secrets
+
+        from deployer.stages.operator import operator
+
+        return operator(self.environ, who=_who(), now=now, token=lambda: secrets.token_hex(16))
+
+    @cached_property
+    def project(self) -> Project:
+        """The app whose deploy.yaml is here or above."""
+        from deployer.stages.project import project
+
+        return project(Path(self.directory), self.operator)
+
+    @contextmanager
+    def opened(self, *, write: bool = False) -> Iterator[Target]:
+        """The target, open; with `write` as its one writer."""
+        from deployer.stages.target import opened
+
+        report = self.progress.report
+        with opened(
+            self.project, self.target, command=self.command, write=write, wait=self.wait, report=report
+        ) as target:
+            yield target
+
+
+def now() -> str:
+    """The time in RFC 3339, UTC."""
+    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _who() -> str:
+    import getpass
+    import socket
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"

@@ -43,13 +43,16 @@ def show(error: BaseException, screen: Screen) -> int:
     failure = ours(error)
     if screen.verbose:
         screen.say("".join(traceback.format_exception(error)).rstrip("\n"), "dim")
-    screen.say(f"error: {failure.message}", "red")
-    for line in failure.output.splitlines():
-        screen.say(f"  | {output_line(line)}", "dim")
-    if failure.hint:
-        screen.say(f"hint: {failure.hint}")
+    _say(failure, screen)
     if screen.json:
         screen.answer({"error": document(failure)})
+    return exit_code(failure)
+
+
+def found(failure: DeployError, screen: Screen, told: dict[str, Any], lines: list[str]) -> int:
+    """Answer with what was found, and tell that it is not well: one document, which holds the error too."""
+    screen.answer({**told, "error": document(failure)}, lines)
+    _say(failure, screen)
     return exit_code(failure)
 
 
@@ -72,6 +75,14 @@ def exit_code(failure: DeployError) -> int:
     if failure.kind == "command-exit":
         return int(failure.details.get("code", failure.exit_code))
     return failure.exit_code
+
+
+def _say(failure: DeployError, screen: Screen) -> None:
+    screen.say(f"error: {failure.message}", "red")
+    for line in failure.output.splitlines():
+        screen.say(f"  | {output_line(line)}", "dim")
+    if failure.hint:
+        screen.say(f"hint: {failure.hint}")
 
 
 def _place(error: BaseException) -> str:

@@ -108,6 +108,7 @@ def _run(before: list[str], words: list[str], screen: Screen) -> int:
         if asked["asked_directory"] is not None:
             _enter(asked["asked_directory"])
         context.obj = Call(
+            command=f"deploy {name}",
             target=asked["asked_target"] or os.environ.get("DEPLOY_TARGET") or None,
             wait=options.seconds("--wait", asked["asked_wait"] or "0"),
             directory=os.getcwd(),

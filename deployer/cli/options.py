@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deployer.core import duration
+from deployer.core import duration, names
 from deployer.core.errors import UsageError
 
 
@@ -15,6 +15,14 @@ def seconds(option: str, text: str) -> float:
     found = duration.seconds(text)
     if found is None:
         raise UsageError(f"{option}: {text!r} is no duration", hint="say 60s, 5m or 1h30m")
+    return found
+
+
+def release_number(option: str, text: str | None) -> int | None:
+    """The number of `v99` or `99`; `UsageError` for anything else."""
+    found = names.release_number(text) if text is not None else None
+    if text is not None and found is None:
+        raise UsageError(f"{option}: {text!r} is no release", hint="say it as v99")
     return found
 
 
@@ -47,4 +55,7 @@ def shared(
 SHARED = ("asked_target", "asked_json", "asked_quiet", "asked_verbose", "asked_wait", "asked_directory")
 
 Release = Annotated[str | None, typer.Argument(metavar="[RELEASE]", help="v99, 99, or how its build id begins.")]
+ReleaseOption = Annotated[
+    str | None, typer.Option("--release", metavar="RELEASE", help="Another release than the current one.")
+]
 ReleaseGiven = Annotated[str, typer.Argument(metavar="RELEASE", help="v99, 99, or how its build id begins.")]

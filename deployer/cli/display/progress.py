@@ -44,10 +44,11 @@ class Progress:
             elif self._screen.quiet:
                 return
             elif event.kind == events.STEP:
+                self._end(event.host)
                 self._open[step] = time.monotonic()
                 self._begin()
             elif event.kind == events.DONE:
-                began = self._open.pop(step, None)
+                began = self._ended(event)
                 self._screen.say(_named(event) + (f" ... {took(time.monotonic() - began)}" if began else ""), "dim")
                 if not self._open:
                     self.stop()
@@ -57,6 +58,12 @@ class Progress:
             else:
                 self._screen.say(_named(event))
 
+    def finish(self) -> None:
+        """End the steps whose end nobody told: all went well."""
+        with self._lock:
+            for host in {host for _, host in self._open}:
+                self._end(host)
+
     def give_up(self) -> None:
         """Name the steps that had begun and did not end."""
         with self._lock:
@@ -64,6 +71,19 @@ class Progress:
                 event = events.Event(events.STEP, text, host)
                 self._screen.say(f"{_named(event)} ... not finished, {took(time.monotonic() - began)}", "dim")
             self._open.clear()
+
+    def _end(self, host: str) -> None:
+        """A host does one step after another: the next one ends the one before it."""
+        for text, on in list(self._open):
+            if on == host:
+                self.report(events.Event(events.DONE, text, host))
+
+    def _ended(self, event: events.Event) -> float | None:
+        """When the step began that `event` ends; it may tell more than its name: `… (done before)`."""
+        for text, host in self._open:
+            if event.text.startswith(text) and host == event.host:
+                return self._open.pop((text, host))
+        return None
 
     def stop(self) -> None:
         """Take the live line away: before the answer, and before a stream has the terminal for itself."""
@@ -133,6 +153,7 @@ def shown(screen: Screen) -> Iterator[Progress]:
     progress = Progress(screen)
     try:
         yield progress
+        progress.finish()
     except BaseException:
         progress.give_up()
         raise

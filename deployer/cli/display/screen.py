@@ -57,6 +57,14 @@ class Screen:
         """Put `text` on standard output as it is; False when nobody reads it any more."""
         return _put(self.out, text)
 
+    def write_bytes(self, content: bytes) -> bool:
+        """Put bytes on standard output, not one altered; False when nobody reads them any more."""
+        return _put(self.out, content)
+
+    def write_error(self, content: bytes) -> bool:
+        """Put bytes on standard error, not one altered."""
+        return _put(self.err, content)
+
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         """The lines of a table, as wide as the terminal; its head stands out there."""
         lines = columns.table(head, rows, self.width)
@@ -103,9 +111,13 @@ def _coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return _is_terminal(stream) and environ.get("TERM") != "dumb" and not environ.get("CI")
 
 
-def _put(stream: TextIO, text: str) -> bool:
+def _put(stream: TextIO, text: str | bytes) -> bool:
     try:
-        stream.write(text)
+        if isinstance(text, bytes):
+            stream.flush()
+            stream.buffer.write(text)
+        else:
+            stream.write(text)
         stream.flush()
     except (OSError, ValueError, AttributeError):  # EPIPE, EIO of a terminal that is gone, a closed stream
         with contextlib.suppress(OSError, ValueError, AttributeError):  # or Python complains again when it ends

@@ -1,0 +1,42 @@
+"""`deploy events`: what the hosts did."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deployer.cli import options
+from deployer.cli.call import Call
+from deployer.cli.outcome import name_or_none
+from deployer.core import requests
+
+
+def events(
+    ctx: typer.Context,
+    *,
+    lines: Annotated[str, typer.Option("-n", "--lines", metavar="N", help="The newest N of each host.")] = "50",
+) -> None:
+    """List what the hosts did by themselves: staged, switched, confirmed, restored, restarted."""
+    call: Call = ctx.obj
+    request = requests.ReadEvents(options.number("-n", lines))
+    with call.opened() as target:
+        told = target.fleet.ask(lambda session: session.call(request, requests.Events)).all()
+    entries = [
+        {
+            "at": str(entry.get("at", "")),
+            "host": host,
+            "event": str(entry.get("event", "")),
+            "release": name_or_none(entry.get("release")),
+            "text": str(entry.get("text", "")),
+        }
+        for host, known in told.items()
+        for entry in known.events
+    ]
+    entries.sort(key=lambda entry: str(entry["at"]))
+    rows = [
+        [call.screen.moment(str(e["at"])), str(e["host"]), str(e["event"]), str(e["release"] or ""), str(e["text"])]
+        for e in entries
+    ]
+    head = ["at", "host", "event", "release", "what"]
+    call.screen.answer({"events": entries}, call.screen.table(head, rows) if rows else [])

@@ -1,0 +1,60 @@
+"""How is the outcome of a run told: `deploy run`, `ship`, `rollback`, `scale` and their like?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deployer.cli import ps
+from deployer.cli.display.screen import Screen
+from deployer.core.names import release_name
+
+if TYPE_CHECKING:
+    from deployer.stages.run import Ran
+    from deployer.stages.target import Target
+
+
+def name_or_none(version: int | None) -> str | None:
+    """`v99`, or None."""
+    return None if version is None else release_name(version)
+
+
+def document(ran: Ran) -> dict[str, Any]:
+    """What `--json` tells of a run."""
+    return {
+        "release": release_name(ran.release),
+        "build": ran.build,
+        "outcome": ran.outcome,
+        "previous": name_or_none(ran.previous),
+        "changed": ran.changed,
+        "ports": dict(ran.ports),
+        "hosts": [
+            {
+                "host": host.host,
+                "release": name_or_none(host.release),
+                "ok": host.ok,
+                "seconds": round(host.seconds, 3),
+                "error": host.error,
+            }
+            for host in ran.hosts
+        ],
+    }
+
+
+def show(ran: Ran, screen: Screen) -> None:
+    """Answer with the release that runs now."""
+    name = release_name(ran.release)
+    if not ran.changed:
+        screen.note(f"{name} runs already; nothing was changed")
+    for kind, port in ran.ports.items():
+        screen.note(f"{kind} of {name} listens from port {port} on")
+    screen.answer(document(ran), [name])
+
+
+def show_formation(ran: Ran, target: Target, screen: Screen) -> None:
+    """Answer with the processes that run now."""
+    from deployer.stages import view
+
+    rows = view.ps(target)
+    if not ran.changed:
+        screen.note("it was so already; nothing was changed")
+    screen.answer({**document(ran), "processes": ps.document(rows)}, ps.lines(rows, screen) if rows else [])

@@ -1,0 +1,71 @@
+"""`deploy ps`: the processes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from deployer.cli.call import Call
+from deployer.cli.display.screen import Screen
+from deployer.core.names import release_name
+
+if TYPE_CHECKING:
+    from deployer.core.requests import Seen
+
+HEAD = ["process", "host", "release", "state", "pid", "port", "since", "restarts"]
+
+
+def ps(ctx: typer.Context) -> None:
+    """List the processes: what runs, and `down` for what should."""
+    from deployer.stages import view
+
+    call: Call = ctx.obj
+    with call.opened() as target:
+        rows = view.ps(target)
+    if not rows:
+        call.screen.note("nothing runs here: `deploy start`, `deploy run` or `deploy ship`")
+    call.screen.answer({"processes": document(rows)}, lines(rows, call.screen) if rows else [])
+
+
+def document(rows: list[tuple[str, Seen]]) -> list[dict[str, Any]]:
+    """What `--json` tells of the processes."""
+    return [
+        {
+            "process": seen.process,
+            "host": host,
+            "release": release_name(seen.release),
+            "state": seen.state,
+            "pid": seen.pid or None,
+            "port": seen.port or None,
+            "since": _moment(seen) or None,
+            "restarts": seen.restarts,
+            "reason": seen.reason or None,
+        }
+        for host, seen in rows
+    ]
+
+
+def lines(rows: list[tuple[str, Seen]], screen: Screen) -> list[str]:
+    """The table."""
+    return screen.table(
+        HEAD,
+        [
+            [
+                seen.process,
+                host,
+                release_name(seen.release),
+                f"{seen.state} ({seen.reason})" if seen.reason else seen.state,
+                str(seen.pid or ""),
+                str(seen.port or ""),
+                screen.moment(_moment(seen)),
+                str(seen.restarts),
+            ]
+            for host, seen in rows
+        ],
+    )
+
+
+def _moment(seen: Seen) -> str:
+    return f"{datetime.fromtimestamp(seen.since, timezone.utc):%Y-%m-%dT%H:%M:%SZ}" if seen.since else ""

@@ -1,0 +1,56 @@
+"""`deploy release`: the release stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deployer.cli import options
+from deployer.cli.call import Call
+from deployer.cli.outcome import name_or_none
+from deployer.core.names import release_name
+
+if TYPE_CHECKING:
+    from deployer.stages.release import Released
+
+
+def release(
+    ctx: typer.Context,
+    build: Annotated[
+        str | None, typer.Argument(metavar="[BUILD]", help="A build's id, a commit, or a file; else that of HEAD.")
+    ] = None,
+    *,
+    config_from: Annotated[
+        str | None, typer.Option("--config-from", metavar="RELEASE", help="Take the config of that release.")
+    ] = None,
+    expect: Annotated[
+        str | None, typer.Option("--expect", metavar="RELEASE", help="Refuse unless it is the newest release.")
+    ] = None,
+) -> None:
+    """Make a release: a build and the target's config.
+
+    It is staged and verified on every host, ready to run; no process is touched. `deploy run` brings it up.
+    """
+    from deployer.stages import build as build_stage
+    from deployer.stages import release as stage
+
+    call: Call = ctx.obj
+    expected = options.release_number("--expect", expect)
+    made = build_stage.chosen(call.project, build, report=call.progress.report)
+    with call.opened(write=True) as target:
+        base = target.ledger.find(config_from).version if config_from else None
+        released = stage.release(target, made.id, made.commit, config_from=base, expect=expected)
+    name = release_name(released.release)
+    call.screen.note(f"{name} is ready: `deploy run {name}`")
+    call.screen.answer(document(released), [name])
+
+
+def document(released: Released) -> dict[str, Any]:
+    """What `--json` tells of a new release."""
+    return {
+        "release": release_name(released.release),
+        "build": released.build,
+        "config": released.config,
+        "previous": name_or_none(released.previous),
+    }

@@ -1,0 +1,23 @@
+"""`deploy run`: the run stage."""
+
+from __future__ import annotations
+
+import typer
+
+from deployer.cli import outcome
+from deployer.cli.call import Call
+from deployer.cli.options import Release
+
+
+def run(ctx: typer.Context, release: Release = None) -> None:
+    """Bring a release up: stage, switch, launch, check, confirm.
+
+    Without a release the newest one. If it does not come up, what served before serves again (exit code 30).
+    """
+    from deployer.stages import run as stage
+
+    call: Call = ctx.obj
+    with call.opened(write=True) as target:
+        version = target.ledger.find(release).version if release else None
+        ran = stage.run(target, version)
+    outcome.show(ran, call.screen)

@@ -1,0 +1,92 @@
+"""`deploy show`: one release in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from deployer.cli.call import Call
+from deployer.cli.display import columns
+from deployer.cli.options import Release
+from deployer.cli.outcome import name_or_none
+from deployer.core.errors import NotFound
+from deployer.core.names import release_name
+
+if TYPE_CHECKING:
+    from deployer.core.ledger import Run
+    from deployer.stages.view import Shown
+
+
+def show(ctx: typer.Context, release: Release = None) -> None:
+    """Show one release in full: its build, the names of its config, its processes, its runs.
+
+    Without a release the current one.
+    """
+    from deployer.stages import view
+
+    call: Call = ctx.obj
+    with call.opened() as target:
+        wanted = release or name_or_none(target.ledger.current)
+        if wanted is None:
+            raise NotFound("nothing runs here yet", hint="name a release: `deploy releases` lists them")
+        shown = view.show(target, target.ledger.find(wanted))
+    call.screen.answer(document(shown), _lines(call, shown))
+
+
+def document(shown: Shown) -> dict[str, Any]:
+    """What `--json` tells of it."""
+    release, spec = shown.release, shown.spec
+    return {
+        "release": release_name(release.version),
+        "build": release.build,
+        "config": release.config,
+        "commit": release.commit,
+        "by": release.by,
+        "at": release.at,
+        "cause": release.cause,
+        "outcome": shown.outcome or None,
+        "current": shown.current,
+        "present": spec is not None,
+        "names": list(spec.names) if spec else [],
+        "stored": list(spec.stored) if spec else [],
+        "formation": dict(spec.formation) if spec else {},
+        "processes": {kind.name: kind.command for kind in spec.launch.processes} if spec else {},
+        "release_command": spec.launch.release_command or None if spec else None,
+        "runs": [_run(run) for run in shown.runs],
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "cause": run.cause,
+        "outcome": run.outcome,
+        "previous": name_or_none(run.previous),
+        "formation": dict(run.formation),
+        "stopped": run.stopped,
+        "by": run.by,
+        "at": run.at,
+        "error": run.error or None,
+    }
+
+
+def _lines(call: Call, shown: Shown) -> list[str]:
+    release, spec = shown.release, shown.spec
+    rows = [
+        ("release", release_name(release.version) + (" (current)" if shown.current else "")),
+        ("commit", release.commit),
+        ("build", release.build),
+        ("made", f"{call.screen.moment(release.at)} by {release.by} ({release.cause})"),
+        ("outcome", shown.outcome or "not run yet"),
+    ]
+    if spec is None:
+        rows.append(("directory", "pruned"))
+    else:
+        rows += [(kind.name, f"{spec.formation.get(kind.name, 0)} x {kind.command}") for kind in spec.launch.processes]
+        rows += [("release command", spec.launch.release_command)] if spec.launch.release_command else []
+        rows.append(("config", ", ".join(spec.names) or "empty"))
+    lines = columns.pairs(rows)
+    if shown.runs:
+        runs = [[call.screen.moment(r.at), r.cause, r.outcome, r.by, r.error] for r in shown.runs]
+        lines += ["", *call.screen.table(["run", "cause", "outcome", "by", "error"], runs)]
+    return lines

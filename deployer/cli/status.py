@@ -1,0 +1,67 @@
+"""`deploy status`: drift."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from deployer.cli import failure
+from deployer.cli.call import Call
+from deployer.cli.outcome import name_or_none
+from deployer.core.errors import Drift
+from deployer.core.names import release_name
+
+if TYPE_CHECKING:
+    from deployer.stages.view import HostStatus
+
+HEAD = ["host", "current", "processes", "drift"]
+
+
+def status(ctx: typer.Context) -> int:
+    """Compare the ledger, `current` and what runs.
+
+    Exit code 50 where they differ.
+    """
+    from deployer.stages import view
+
+    call: Call = ctx.obj
+    with call.opened() as target:
+        hosts = view.status(target)
+        current, name = name_or_none(target.ledger.current), target.settings.name
+    differing = [host for host in hosts if host.drift]
+    document: dict[str, Any] = {
+        "target": name,
+        "current": current,
+        "ok": not differing,
+        "hosts": [_document(host) for host in hosts],
+    }
+    rows = [[host.host, host.current or "-", _processes(host), "; ".join(host.drift) or "none"] for host in hosts]
+    lines = [f"{name}: {current or 'nothing runs here yet'}", *call.screen.table(HEAD, rows)]
+    for host in hosts:
+        if host.holder:
+            call.screen.note(f"{host.host}: held by {host.holder}")
+    if not differing:
+        call.screen.answer(document, lines)
+        return 0
+    told = "; ".join(f"{host.host}: {', '.join(host.drift)}" for host in differing)
+    error = Drift(f"{name} is not as the ledger says: {told}", hint="`deploy run` of the current release mends it")
+    return failure.found(error, call.screen, document, lines)
+
+
+def _document(host: HostStatus) -> dict[str, Any]:
+    return {
+        "host": host.host,
+        "current": host.current or None,
+        "release_processes": [
+            {"process": seen.process, "release": release_name(seen.release), "state": seen.state}
+            for seen in host.processes
+        ],
+        "drift": host.drift,
+        "holder": host.holder or None,
+        "manager": host.manager,
+    }
+
+
+def _processes(host: HostStatus) -> str:
+    return ", ".join(f"{seen.process} {seen.state}" for seen in host.processes) or "none"
