@@ -27,7 +27,8 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
     after = pending.State(request.version, request.formation, request.stopped)
     host.manager.ensure()
     running = [instance.process for instance in host.manager.instances()]
-    ports = formation.allocate(spec.launch.processes, pending.ports(host.files), sockets.free)
+    known = pending.ports(host.files) if before else {}  # what never came up may have lost a race for its ports
+    ports = formation.allocate(spec.launch.processes, known, sockets.free)
     wanted = after.processes(ports)
     previous = before.version if before else None
     if before == after and set(running) == set(wanted) and not request.restart and _current(host) == after.version:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping, Optional, Sequence
+from typing import Any, Container, Iterable, Mapping, Optional, Sequence
 
 from deployer.core import canonical
 from deployer.core.errors import Drift, NotFound, ReleaseRefused
@@ -197,17 +197,30 @@ class Ledger:
         raise NotFound(f"there is no release {text!r}", hint="`deploy releases` lists them")
 
 
-def rollback_target(ledger: Ledger, to: Optional[int]) -> Release:
-    """The release a rollback runs: `to`, or the newest one below the current whose run succeeded."""
+def rollback_target(ledger: Ledger, to: Optional[int], present: Optional[Container[int]] = None) -> Release:
+    """The release a rollback runs: `to`, or the newest one below the current whose run succeeded.
+
+    `present` are the releases that the hosts still have; what was pruned cannot be gone back to.
+    """
     if to is not None:
-        return ledger.release(to)
+        return _kept(ledger.release(to), present)
     current = ledger.current
     if current is None:
         raise NotFound("nothing runs here yet, so there is nothing to go back from", hint="`deploy run` runs a release")
     earlier = [v for v in ledger.releases if v < current and ledger.succeeded(v)]
     if not earlier:
         raise NotFound(f"no release before v{current} ever ran well", hint="name one: `deploy rollback v1`")
-    return ledger.releases[max(earlier)]
+    kept_ones = [v for v in earlier if present is None or v in present]
+    return ledger.releases[max(kept_ones)] if kept_ones else _kept(ledger.releases[max(earlier)], present)
+
+
+def _kept(release: Release, present: Optional[Container[int]]) -> Release:
+    if present is not None and release.version not in present:
+        raise NotFound(
+            f"v{release.version} was pruned: its directory is gone from the hosts",
+            hint="`deploy releases` says which are kept; `keep` in deploy.yaml says how many",
+        )
+    return release
 
 
 def expect(ledger: Ledger, version: Optional[int]) -> None:

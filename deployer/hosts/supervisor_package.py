@@ -9,11 +9,10 @@ import functools
 import hashlib
 import io
 import zipfile
-from importlib.metadata import distribution
+from importlib.util import find_spec
 from pathlib import Path
 
-from deployer.hosts import supervisord_main
-
+MAIN = Path(__file__).with_name("supervisord_main.py")
 LEFT_OUT = ("tests", "skel", "scripts", "ui", "__pycache__")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 SHORT = 12
@@ -22,7 +21,9 @@ SHORT = 12
 @functools.cache
 def archive() -> bytes:
     """The archive: `supervisor/`, its licence, and the `__main__.py` that starts it."""
-    content = {"__main__.py": Path(supervisord_main.__file__).read_bytes()}
+    from importlib.metadata import distribution  # noqa: PLC0415 - only when something has to be sent
+
+    content = {"__main__.py": MAIN.read_bytes()}
     for entry in distribution("supervisor").files or ():
         licence = entry.parent.name.endswith(".dist-info") and entry.name.startswith(("LICENSE", "COPYRIGHT"))
         code = entry.parts[0] == "supervisor" and not set(entry.parts) & set(LEFT_OUT)
@@ -45,5 +46,10 @@ def digest() -> str:
 
 
 def tool() -> str:
-    """The name below a host's `agent/` of what the archive unpacks to."""
-    return f"supervisor-{digest()[:SHORT]}"
+    """The name below a host's `agent/` of what the archive unpacks to: supervisor's version, and our part's digest.
+
+    Asked at every release, so it must not cost what the archive costs.
+    """
+    spec = find_spec("supervisor")
+    version = "none" if spec is None else Path(str(spec.origin)).with_name("version.txt").read_text().strip()
+    return f"supervisor-{version}-{hashlib.sha256(MAIN.read_bytes()).hexdigest()[:SHORT]}"

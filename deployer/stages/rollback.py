@@ -33,7 +33,8 @@ class Difference:
 
 def choose(target: Target, to: int | None) -> Release:
     """The release that a rollback to `to` (None: a bare rollback) would run."""
-    return ledger.rollback_target(target.ledger, to)
+    present = target.primary.call(requests.Look(), requests.Looked).present
+    return ledger.rollback_target(target.ledger, to, present)
 
 
 def rollback(target: Target, chosen: Release, *, config_from_current: bool = False) -> Ran:
