@@ -110,7 +110,9 @@ class Git:
                 process.kill()
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        return ["git", "--no-pager", f"--git-dir={self.git_dir}", *HARDENED, *arguments]
+        # a submodule's (or an enemy's) core.worktree may lead anywhere, also nowhere
+        place = (f"--git-dir={self.git_dir}", f"--work-tree={self.git_dir}")
+        return ["git", "--no-pager", *place, *HARDENED, *arguments]
 
 
 def no_git() -> BuildFailed:

@@ -103,7 +103,7 @@ class Source:
             if self.git.answers("cat-file", "-e", f"{commit}^{{commit}}") is None:
                 raise NotFound(f"this repository has no commit {commit[:12]}", hint="`git fetch` may bring it")
         with git.Repo(self.common_dir) as repository:
-            environment = {**self.git.environment, "GIT_DIR": self.common_dir}
+            environment = {**self.git.environment, "GIT_DIR": self.common_dir, "GIT_WORK_TREE": self.common_dir}
             with repository.git.custom_environment(**environment):
                 ahead, behind = (
                     tuple(
@@ -130,7 +130,7 @@ class Source:
     def _tree(self, commit: str, root: str) -> str:
         if not self.prefix:
             return root
-        found = self.git.answers("rev-parse", "--verify", "--quiet", f"{commit}:{self.prefix}^{{tree}}")
+        found = self.git.answers("rev-parse", "--verify", "--quiet", f"{commit}:{self.prefix.rstrip('/')}")
         if found is None:
             raise NotFound(f"commit {commit[:12]} has no folder {self.prefix}", hint="was it committed there?")
         return found.decode().strip()
