@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from deployer.cli import keyboard
-from deployer.cli.display.screen import Screen
+from deployer.cli.display.screen import Screen, Unread
 from deployer.core import wire
 from deployer.core.errors import HostUnreachable
 
@@ -57,10 +57,8 @@ class Attached:
         """What the process wrote to stdout, or (`error`) to stderr, as it is."""
         if self._screen.json:
             self.written[error] += output
-        elif error:
-            self._screen.write_error(output)
-        else:
-            self._screen.write_bytes(output)
+        elif not (self._screen.write_error(output) if error else self._screen.write_bytes(output)):
+            raise Unread
 
     def _catch(self, number: signal.Signals) -> None:
         def pass_on(caught: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from deployer.cli import keyboard
 from deployer.cli.attached import Attached
 from deployer.cli.call import Call
+from deployer.cli.display.screen import Unread
 from deployer.cli.options import ReleaseOption
 from deployer.cli.outcome import name_or_none
 from deployer.core import requests
@@ -49,7 +51,10 @@ def execute(call: Call, target: Target, command: list[str], version: int | None)
     request = requests.Exec(version, list(command), terminal, rows=rows, columns=columns, term=term)
     attached = Attached(call.screen, stdin, terminal=terminal)
     call.progress.stop()
-    code = streams.execute(target, request, attached)
+    try:
+        code = streams.execute(target, request, attached)
+    except Unread:  # the process ends with its session, as it would have by SIGPIPE
+        return 128 + signal.SIGPIPE
     if call.screen.json:
         out, err = (attached.written[error].decode(errors="replace") for error in (False, True))
         release = name_or_none(version or target.ledger.current)

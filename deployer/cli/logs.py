@@ -8,13 +8,9 @@ import typer
 
 from deployer.cli import options
 from deployer.cli.call import Call
-from deployer.cli.display.screen import Screen
+from deployer.cli.display.screen import Screen, Unread
 from deployer.cli.options import ReleaseOption
 from deployer.core.errors import UsageError
-
-
-class Unread(Exception):
-    """Nobody reads our output any more."""
 
 
 def logs(

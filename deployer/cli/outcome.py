@@ -45,8 +45,8 @@ def show(ran: Ran, screen: Screen) -> None:
     name = release_name(ran.release)
     if not ran.changed:
         screen.note(f"{name} runs already; nothing was changed")
-    for kind, port in ran.ports.items():
-        screen.note(f"{kind} of {name} listens from port {port} on")
+    if "web" in ran.ports:
+        screen.note(f"web of {name} has port {ran.ports['web']}")
     screen.answer(document(ran), [name])
 
 

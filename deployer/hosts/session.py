@@ -51,13 +51,23 @@ class Session:
         return self.opened
 
     def call(
-        self, request: Any, answer: type[Reply], *, stream: Iterable[bytes] | None = None, heard: Heard | None = None
+        self,
+        request: Any,
+        answer: type[Reply],
+        *,
+        stream: Iterable[bytes] | None = None,
+        heard: Heard | None = None,
+        asked: Callable[[], None] | None = None,
     ) -> Reply:
         """Ask, send `stream` after it, hand every frame that is not the reply to `heard`, and decode the reply.
+
+        `asked` is called once the request is on its way: only then does the agent take frames that belong to it.
 
         A failure that the agent tells is raised as it is; a session that breaks is `HostUnreachable`.
         """
         self.send(wire.REQUEST, wire.dump({"verb": type(request).__name__, "fields": wire.encode(request)}))
+        if asked is not None:
+            asked()
         if stream is not None:
             for part in stream:
                 self.send(wire.CHUNK, part)

@@ -53,8 +53,10 @@ def execute(target: Target, request: requests.Exec, terminal: Terminal) -> int:
         if kind in (wire.STDOUT, wire.STDERR):
             terminal.show(payload, error=kind == wire.STDERR)
 
-    terminal.attach(target.primary)
+    def asked() -> None:
+        terminal.attach(target.primary)
+
     try:
-        return target.primary.call(request, requests.Ended, heard=heard).code
+        return target.primary.call(request, requests.Ended, heard=heard, asked=asked).code
     finally:
         terminal.detach()

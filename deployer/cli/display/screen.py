@@ -19,6 +19,10 @@ from deployer.cli.display.visible import visible
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
+class Unread(Exception):
+    """Nobody reads our output any more: the end of a stream, but of nothing else."""
+
+
 class Screen:
     """Standard output and standard error, and how to write on them."""
 
