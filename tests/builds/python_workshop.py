@@ -67,9 +67,9 @@ def interpreters() -> tuple[Interpreter, ...]:
 
 
 def write(folder: Path, **files: str) -> Path:
-    """A tree with these files; `__` in a name is a slash, `_dot_` a dot (`app__main_dot_py`)."""
+    """A tree with these files; `__` in a name is a slash, `_dot_` a dot, `INIT` is `__init__`."""
     for name, text in files.items():
-        path = folder / name.replace("__", "/").replace("_dot_", ".")
+        path = folder / name.replace("__", "/").replace("_dot_", ".").replace("INIT", "__init__")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder

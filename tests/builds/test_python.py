@@ -37,7 +37,7 @@ def flask_app(folder: Path) -> Path:
         folder,
         requirements_dot_txt="flask==3.0.3\ngunicorn==23.0.0\n",
         app_dot_py="import flask\napp = flask.Flask(__name__)\nprint(flask.__name__, __file__)\n",
-        shop____init___dot_py="",
+        shop__INIT_dot_py="",
     )
 
 
@@ -144,7 +144,7 @@ def test_a_project_that_is_a_package_is_installed_with_its_scripts(bench, tmp_pa
         pyproject_dot_toml=PROJECT + '[project.scripts]\nshop = "shop:main"\n'
         '[build-system]\nrequires = ["setuptools>=61"]\nbuild-backend = "setuptools.build_meta"\n'
         '[tool.setuptools]\npackages = ["shop"]\npackage-dir = {"" = "src"}\n',
-        src__shop____init___dot_py="def main():\n    print('open', __file__)\n",
+        src__shop__INIT_dot_py="def main():\n    print('open', __file__)\n",
     )
     if locked:
         uv(tree, "lock")
@@ -163,7 +163,7 @@ def test_a_workspace_is_installed_whole_and_not_editable(bench, tmp_path):
         + '[tool.uv.sources]\nlib = {workspace = true}\n[tool.uv.workspace]\nmembers = ["lib"]\n',
         lib__pyproject_dot_toml='[project]\nname = "lib"\nversion = "1"\n[build-system]\n'
         'requires = ["setuptools>=61"]\nbuild-backend = "setuptools.build_meta"\n',
-        lib__lib____init___dot_py="name = 'lib'\n",
+        lib__lib__INIT_dot_py="name = 'lib'\n",
     )
     uv(tree, "lock")
     packed = bench.pack(tree)
