@@ -18,7 +18,7 @@ build:
   commands: [cp text.txt built.txt]
 processes:
   web: {{health: /up, boot_timeout: 5s, stop_timeout: 2s}}
-  worker: {{stop_timeout: 2s}}
+  worker: {{stop_timeout: 2s, healthy_time: 500ms}}
 {more}"""
 
 

@@ -5,12 +5,10 @@ import os
 import subprocess
 from pathlib import Path
 
+from deployer.builds.environment import environment, furnish
 from deployer.builds.packs import Workshop
 from deployer.core.errors import BuildFailed
 from deployer.core.recipe import Recipe
-
-PASSED = ("PATH", "HOME", "LANG")
-FIXED = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": "1700000000", "PYTHONHASHSEED": "0"}
 
 
 class Bench:
@@ -22,9 +20,13 @@ class Bench:
         self.ran = ""
 
     def workshop(self, tree: Path, recipe: Recipe | None = None, *, path: str = "", **env: str) -> Workshop:
-        npm = {name: value for name, value in os.environ.items() if name.lower().startswith("npm_config_")}
-        passed = {name: os.environ[name] for name in PASSED if name in os.environ}
-        full = {**passed, **npm, **FIXED, **env}
+        recipe = recipe or Recipe()
+        home = tree.parent / f"home-of-{tree.name}"  # empty but for the tools' settings, as in a real build
+        if not home.exists():
+            furnish(str(home), os.environ)
+        cache = str(self.cache)
+        full = environment(os.environ, recipe, home=str(home), temporary="/tmp", cache=cache, time=1_700_000_000)
+        full.update(env)
         if path:
             full["PATH"] = os.pathsep.join([path, full["PATH"]])
 
@@ -42,9 +44,9 @@ class Bench:
             )
             self.ran += done.stdout
             if done.returncode:
-                raise BuildFailed(f"{command[0]} ended with {done.returncode}", output=done.stdout[-2000:])
+                raise BuildFailed(f"{command} ended with {done.returncode}: {done.stdout[-500:]}", output=done.stdout)
 
-        return Workshop(tree, self.cache, recipe or Recipe(), full, run, self.said.append)
+        return Workshop(tree, self.cache, recipe, full, run, self.said.append)
 
 
 def digests(tree: Path) -> dict[str, str]:

@@ -197,6 +197,7 @@ def test_an_app_without_dependencies_needs_no_registry(tree, bench):
     packed = pack.pack(bench.workshop(tree))
     assert (tree / "made").read_text() == "production"
     assert not (tree / "node_modules").exists()
+    assert Path(os.path.realpath(tree / ".deploy/bin/node")).name == "node"  # for the user's own commands
     (runtime,) = packed.runtimes
     assert (runtime.kind, runtime.link, runtime.match) == ("node", ".deploy/bin/node", "exact")
     assert packed.path == (".deploy/bin", "node_modules/.bin")

@@ -54,8 +54,13 @@ def tools(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory):
+    return Bench(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(params=list(TOOLS))
-def app(request, tmp_path, tools):
+def app(request, tmp_path, tools, bench):
     """The app locked by one of the managers; `copy(name)` is a clean checkout, `path` where the manager is."""
     folder = tmp_path / "source"
     folder.mkdir()
@@ -67,18 +72,19 @@ def app(request, tmp_path, tools):
     subprocess.run(TOOLS[request.param][1], cwd=folder, env=env, check=True, capture_output=True, timeout=200)
     for left in ("node_modules", ".yarn"):
         shutil.rmtree(folder / left, ignore_errors=True)
-    return App(request.param, folder, path, tmp_path)
+    return App(request.param, folder, path, tmp_path, bench)
 
 
 class App:
-    def __init__(self, manager, folder, path, tmp_path):
-        self.manager, self.folder, self.path, self.tmp_path = manager, folder, path, tmp_path
-        self.bench = Bench(tmp_path / "cache")
+    def __init__(self, manager, folder, path, tmp_path, bench):
+        self.manager, self.folder, self.path, self.tmp_path, self.bench = manager, folder, path, tmp_path, bench
 
     def build(self, name: str) -> Path:
         tree = self.tmp_path / name / "tree"
         shutil.copytree(self.folder, tree)
         self.packed = pack.pack(self.bench.workshop(tree, path=self.path))
+        for runtime in self.packed.runtimes:
+            (tree / runtime.link).unlink()  # the host's, no part of the build
         return tree
 
 
@@ -127,6 +133,11 @@ def test_a_lock_file_that_does_not_fit_package_json_fails_the_build(app):
         app.build("one")
 
 
+def test_what_was_downloaded_is_kept_for_the_next_build(app):
+    app.build("one")
+    assert any((app.bench.cache / app.manager).iterdir())
+
+
 def test_node_env_production_in_the_environment_does_not_keep_dev_dependencies_from_the_build(app):
     tree = app.tmp_path / "production"
     shutil.copytree(app.folder, tree)
@@ -147,7 +158,7 @@ NAPI_MODULE(NODE_GYP_MODULE_NAME, init)
 """
 
 
-def test_an_addon_is_compiled_and_only_its_binary_is_kept(tmp_path):
+def test_an_addon_is_compiled_and_only_its_binary_is_kept(tmp_path, bench):
     source = tmp_path / "source"
     source.mkdir()
     (source / "binding.gyp").write_text(GYP)
@@ -159,7 +170,8 @@ def test_an_addon_is_compiled_and_only_its_binary_is_kept(tmp_path):
     for name in ("one", "two"):
         tree = tmp_path / name
         shutil.copytree(source, tree)
-        pack.pack(Bench(tmp_path / "cache").workshop(tree))
+        pack.pack(bench.workshop(tree))
+        (tree / ".deploy/bin/node").unlink()
         trees.append(tree)
     built = [path for path in digests(trees[0]) if path.startswith("build")]
     assert built == ["build/Release/addon.node"]
@@ -169,7 +181,7 @@ def test_an_addon_is_compiled_and_only_its_binary_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize("manager", ["npm", "pnpm"])
-def test_workspaces_are_linked_and_lose_their_dev_dependencies(tmp_path, tools, manager):
+def test_workspaces_are_linked_and_lose_their_dev_dependencies(tmp_path, tools, manager, bench):
     source = tmp_path / "source"
     package = {"name": "root", "private": True, "workspaces": ["packages/*"], "scripts": {"start": "node app.js"}}
     inner = {"name": "inner", "version": "1.0.0", "main": "i.js", "dependencies": {"ms": "2.1.3"}}
@@ -186,23 +198,22 @@ def test_workspaces_are_linked_and_lose_their_dev_dependencies(tmp_path, tools, 
     subprocess.run(TOOLS[manager][1], cwd=source, env=env, check=True, capture_output=True, timeout=200)
     tree = tmp_path / "tree"
     shutil.copytree(source, tree)
-    pack.pack(Bench(tmp_path / "cache").workshop(tree, path=path))
+    pack.pack(bench.workshop(tree, path=path))
     assert subprocess.check_output(["node", "app.js"], cwd=tree) == b"1000\n"
     assert holding(tree, str(tmp_path)) == []
     assert not list(tree.rglob("node_modules/nanoid/package.json"))
 
 
-def test_without_a_lock_file_it_is_installed_and_the_user_is_warned(tmp_path):
+def test_without_a_lock_file_it_is_installed_and_the_user_is_warned(tmp_path, bench):
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "package.json").write_text(json.dumps({"name": "x", "dependencies": {"ms": "^2.1.0"}}))
-    bench = Bench(tmp_path / "cache")
     pack.pack(bench.workshop(tree))
     assert (tree / "node_modules/ms").is_dir()
     assert any("not locked" in line for line in bench.said)
 
 
-def test_yarn_is_taken_from_the_repository_where_it_is_committed(tmp_path, tools):
+def test_yarn_is_taken_from_the_repository_where_it_is_committed(tmp_path, tools, bench):
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "package.json").write_text(json.dumps({"name": "x", "dependencies": {"ms": "^2.1.0"}}))
@@ -212,5 +223,5 @@ def test_yarn_is_taken_from_the_repository_where_it_is_committed(tmp_path, tools
     (tree / ".yarn/releases").mkdir(parents=True, exist_ok=True)
     shutil.copy(berry, tree / ".yarn/releases/yarn-4.cjs")
     (tree / ".yarnrc.yml").write_text("yarnPath: .yarn/releases/yarn-4.cjs\nenableGlobalCache: true\n")
-    pack.pack(Bench(tmp_path / "cache").workshop(tree))  # no yarn on PATH
+    pack.pack(bench.workshop(tree))  # no yarn on PATH
     assert (tree / "node_modules/ms").is_dir()

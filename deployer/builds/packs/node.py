@@ -19,9 +19,15 @@ DEPENDENCIES = ("dependencies", "devDependencies", "optionalDependencies", "peer
 
 
 class NodePack:
-    """Builds what has a package.json: its dependencies in node_modules, and what its build script makes."""
+    """Builds what has a package.json: its dependencies in node_modules, and what its build script makes.
+
+    `environ` (PATH, HOME, NVM_DIR) tells where node is looked for before there is a workshop.
+    """
 
     name = "node"
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self.environ = os.environ if environ is None else environ
 
     def detects(self, paths: frozenset[str]) -> bool:
         """Whether there is a package.json at the top."""
@@ -30,7 +36,7 @@ class NodePack:
     def inputs(self, tree: Path, recipe: Recipe) -> Mapping[str, str]:
         """The versions of node and of the package manager, and the machine that binaries are made for."""
         del recipe
-        node, manager = _tools(tree, read_package(tree), os.environ)
+        node, manager = _tools(tree, read_package(tree), self.environ)
         return {
             "node": node.version,
             "node-abi": node.abi,
@@ -41,6 +47,7 @@ class NodePack:
     def pack(self, workshop: Workshop) -> Packed:
         """Install, build, prune, sweep."""
         node = assets(workshop)
+        _link(node.executable, workshop.tree / LINK)
         return Packed(
             runtimes=(
                 Runtime(
@@ -77,7 +84,9 @@ def assets(workshop: Workshop) -> node_find.Node:
     _tell(workshop, package, node, manager)
     # This node before any other, also for what scripts start by `#!/usr/bin/env node`.
     path = os.pathsep.join([str(node.executable.parent), workshop.env.get("PATH", os.defpath)])
-    env = {"PATH": path, **manager.env}
+    asked = {name.lower() for name in workshop.env}
+    kept = node_managers.caches(workshop.cache)
+    env = {"PATH": path, **manager.env, **{name: place for name, place in kept.items() if name.lower() not in asked}}
     has_packages = any(package.get(kind) for kind in DEPENDENCIES)
     if has_packages:
         workshop.run([*manager.program, *manager.install], env=env)
@@ -127,6 +136,13 @@ def processes(tree: Path, package: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(main, str) and (tree / main).is_file():
         return {"web": f"node {shlex.quote(main)}"}
     return {}
+
+
+def _link(node: Path, link: Path) -> None:
+    """Let the user's own commands, which come next, find the same node; a host puts a link of its own there."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(node.absolute())
 
 
 def _scripts(package: Mapping[str, Any]) -> dict[str, str]:

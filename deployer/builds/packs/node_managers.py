@@ -43,6 +43,17 @@ class Manager:
     leavings: tuple[str, ...] = ()
 
 
+def caches(folder: Path) -> dict[str, str]:
+    """Where the managers keep what they have downloaded: in `folder`, for a build's home is empty and short-lived."""
+    return {
+        "npm_config_cache": str(folder / "npm"),
+        "npm_config_store_dir": str(folder / "pnpm"),  # pnpm 10
+        "pnpm_config_store_dir": str(folder / "pnpm"),  # and 11
+        "YARN_CACHE_FOLDER": str(folder / "yarn"),
+        "YARN_GLOBAL_FOLDER": str(folder / "berry"),
+    }
+
+
 def choose(tree: Path, package: Mapping[str, Any], node: Path, path: str) -> Manager:
     """The manager of the app's one lock file, or of `packageManager`; npm where there is neither."""
     declared, _, version = str(package.get("packageManager") or "").partition("@")
