@@ -66,7 +66,9 @@ def test_the_canary_would_have_sung(repository, canary):
     program, trace = canary
     repository.commit(a="1")
     repository.git("config", "core.fsmonitor", str(program))
-    subprocess.run(["git", "status"], cwd=repository.folder, env={**os.environ, **ENV}, check=False, capture_output=True)
+    subprocess.run(
+        ["git", "status"], cwd=repository.folder, env={**os.environ, **ENV}, check=False, capture_output=True
+    )
     assert trace.exists()
 
 

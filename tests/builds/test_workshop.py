@@ -178,7 +178,9 @@ def test_what_a_command_left_in_the_background_ends_with_it(folder):
 def test_a_daemon_that_keeps_the_output_open_keeps_nobody_waiting(folder):
     room = Room(folder)
     began = time.monotonic()
-    room.bench.shell("setsid sh -c 'echo $$ > pid; exec sleep 300' & while [ ! -s pid ]; do sleep 0.01; done; echo done")
+    room.bench.shell(
+        "setsid sh -c 'echo $$ > pid; exec sleep 300' & while [ ! -s pid ]; do sleep 0.01; done; echo done"
+    )
     os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
     assert room.shown == ["done"]
     assert time.monotonic() - began < 100
