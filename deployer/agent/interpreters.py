@@ -127,9 +127,10 @@ def _candidates(kind: str, environ: Mapping[str, str]) -> Iterator[str]:
         except OSError:
             continue  # PATH may name what is not there, or not ours to read
         for name in names:
-            path = os.path.realpath(os.path.join(folder, name))
-            if KINDS[kind].match(name) and os.path.isfile(path) and os.access(path, os.X_OK) and _is_binary(path):
-                yield path
+            if KINDS[kind].match(name):
+                path = os.path.realpath(os.path.join(folder, name))
+                if os.path.isfile(path) and os.access(path, os.X_OK) and _is_binary(path):
+                    yield path
 
 
 def _folders(kind: str, environ: Mapping[str, str]) -> Iterator[str]:

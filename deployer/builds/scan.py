@@ -13,7 +13,6 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from deployer.agent.objects import Objects
 from deployer.core.errors import BuildFailed
@@ -103,6 +102,8 @@ def _walk(tree: str, below: str, excluded: re.Pattern[str] | None) -> Iterator[t
 
 def _digested(tree: str, files: list[tuple[str, os.stat_result]]) -> list[File]:
     """The files with their digests: hashing and reading free the interpreter's lock, so threads help."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 — a cache hit comes without it
+
     chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         return [
