@@ -36,15 +36,16 @@ def environment(
     made["PATH"] = ":".join([*(f"{app}/{folder}" for folder in spec.launch.path), made["PATH"]])
     if port is not None:
         made["PORT"] = str(port)
-    made.update(marks(spec, process))
+    made.update(marks(spec, process, app=app))
     made["DEPLOY_BUILD"] = spec.build[:SHORT]
     made["DEPLOY_COMMIT"] = spec.commit
     return made
 
 
-def marks(spec: Spec, process: str) -> dict[str, str]:
-    """The variables by which a process is known as this one's."""
+def marks(spec: Spec, process: str, *, app: str) -> dict[str, str]:
+    """The variables by which whatever a process starts is known as its own, wherever it goes."""
     return {
+        "DEPLOY_ROOT": os.path.dirname(os.path.dirname(os.path.dirname(app))),
         "DEPLOY_APP": spec.app,
         "DEPLOY_TARGET": spec.target,
         "DEPLOY_RELEASE": f"v{spec.version}",

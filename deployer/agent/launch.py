@@ -61,17 +61,17 @@ def launch(root: str, version: int, kind: str, number: int, port: int) -> NoRetu
     release, key = f"{root}/releases/v{version}", started.key(version, kind, number)
     spec: Any = Json(_read(f"{release}/release.json"))
     command, stop_timeout = _command(spec, kind)
-    process = f"{kind}.{number}"
+    process, app = f"{kind}.{number}", f"{release}/app"
     _become_leader()
     before = started.read(root, key)
-    marked = [f"{name}={value}" for name, value in marks(spec, process).items()]
+    marked = [f"{name}={value}" for name, value in marks(spec, process, app=app).items()]
     if before is not None:
         _end(before)
     started.write(root, key, port=port, stop_timeout=stop_timeout, marks=marked, before=before)
     variables = _read(f"{release}/env")
     if spec.run_as and os.getuid() == 0:
         become(spec.run_as)
-    execute(spec, variables, command, app=f"{release}/app", process=process, port=port or None)
+    execute(spec, variables, command, app=app, process=process, port=port or None)
 
 
 def execute(

@@ -1,8 +1,8 @@
 """What is left of a process whose leader or manager is gone, and how does it end?
 
-A process group outlives its leader, and both outlive their supervisord.  A group is ours when its leader is the very
-process that the launcher recorded, or when one of its members carries the launcher's marks in its environment;
-no other is ever touched.
+A process group outlives its leader, and both outlive their supervisord; a daemon leaves the group as well.  A group
+is ours when its leader is the very process that the launcher recorded, or when one of its members carries the
+launcher's marks in its environment; a process outside it when it carries them itself.  No other is ever touched.
 """
 
 from __future__ import annotations
@@ -23,24 +23,29 @@ GRACE = 5.0
 
 
 def members(record: Started) -> list[Stat]:
-    """The living processes of the recorded process's group; [] if the group is somebody else's by now."""
-    if record.boot != procfs.boot():
-        return []
+    """The living processes that belong to the recorded one, in its group or not."""
+    everyone = [process for process in procfs.everyone() if process.alive]
+    marked = [process for process in everyone if procfs.carries(process.pid, record.marks)]
     leader = procfs.stat(record.pid)
-    group = procfs.members(record.pid)
     if leader is not None and leader.group == record.pid:
-        return group if leader.started == record.ticks else []
-    ours = any(other.started >= record.ticks and procfs.carries(other.pid, record.marks) for other in group)
-    return group if ours else []
+        ours = (leader.started, procfs.boot()) == (record.ticks, record.boot)
+    else:
+        ours = any(process.group == record.pid for process in marked)
+    outside = [process for process in marked if process.group != record.pid]
+    return outside + ([process for process in everyone if process.group == record.pid] if ours else [])
 
 
-def signal(record: Started, number: int) -> bool:
-    """Send a signal to all of the group; False if nothing of it is left."""
-    if not members(record):
-        return False
+def signal(record: Started, number: int, *, group: bool = True) -> bool:
+    """Send a signal to all that `members` finds, or (`group=False`) to what has left the group; False if none is."""
+    found = members(record)
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(record.pid, number)
-    return True
+        if group and any(process.group == record.pid for process in found):
+            os.killpg(record.pid, number)
+    for process in found:
+        if process.group != record.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+    return bool(found)
 
 
 def end(record: Started) -> bool:

@@ -177,10 +177,10 @@ class Supervisor:
         started.forget(self._root, key)
         return True
 
-    def _terminate(self, key: str) -> None:
+    def _terminate(self, key: str, *, group: bool = True) -> None:
         record = started.read(self._root, key)
         if record is not None:
-            leftovers.signal(record, leftovers.TERM)
+            leftovers.signal(record, leftovers.TERM, group=group)
 
     def _known(self) -> dict[str, Any]:
         return {process["group"]: process for process in self._client.call("getAllProcessInfo")}

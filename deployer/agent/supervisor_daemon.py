@@ -38,9 +38,13 @@ class Daemon:
         """Whether it runs and answers; one that is just starting is waited for."""
         return self._speaks() or (bool(self.pids()) and _until(self._speaks, Client.patience))
 
-    def pids(self) -> list[int]:
-        """The supervisords of this root, whether they answer or not."""
-        return [process.pid for process in procfs.everyone() if process.alive and self._is_ours(process.pid)]
+    def pids(self, *, launching: bool = False) -> list[int]:
+        """The supervisords of this root, whether they answer or not; with `launching`, their unrecorded children too.
+
+        A child is not recorded (agent/started.py) until just before it leaves the root for the release's `app`.
+        """
+        alive = [process.pid for process in procfs.everyone() if process.alive]
+        return [pid for pid in alive if self._is_ours(procfs.arguments(pid), launching) and self._is_here(pid)]
 
     def start(self) -> None:
         """Start it with the configuration as it is on disk; returns when it answers."""
@@ -56,12 +60,8 @@ class Daemon:
             raise RunFailed(f"supervisord was started in {files.root} but does not answer", hint=self._hint())
 
     def kill(self) -> None:
-        """End it at once, processes or not: it hangs, or it has been asked to end and did not."""
-        for pid in self.pids():
-            point("supervisor.kill")
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if not _until(lambda: not self.pids(), Client.patience):
+        """End it at once: it hangs, or did not end when asked to.  Its processes go on, but no new one begins."""
+        if not _until(self._killed, Client.patience):
             raise RunFailed(f"supervisord in {self._files.root} cannot be ended", hint=self._hint())
 
     def await_end(self, seconds: float) -> bool:
@@ -74,9 +74,20 @@ class Daemon:
         except Unanswered:
             return False
 
-    def _is_ours(self, pid: int) -> bool:
-        if supervisor_conf.MAIN not in procfs.arguments(pid):
-            return False
+    def _killed(self) -> bool:
+        found = self.pids(launching=True)
+        for pid in found:
+            point("supervisor.kill")
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not found
+
+    def _is_ours(self, arguments: list[str], launching: bool) -> bool:  # noqa: FBT001 - private, and named at the call
+        if supervisor_conf.MAIN in arguments:
+            return True
+        return launching and "launch" in arguments and any(word.endswith("/agent.pyz") for word in arguments)
+
+    def _is_here(self, pid: int) -> bool:
         try:
             return os.path.samefile(f"/proc/{pid}/cwd", self._files.root)
         except OSError:

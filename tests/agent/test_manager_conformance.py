@@ -184,6 +184,16 @@ def test_a_child_that_outlives_its_leader_ends_after_the_stop_timeout(manager, f
     assert not [process.pid for process in group if procfs.started(process.pid)]
 
 
+def test_a_daemon_that_leaves_the_group_ends_with_its_process(manager, files):
+    types = a_release(files, 1, a_type("web", "setsid sh -c 'setsid sleep 601 & sleep 0.1' & exec sleep 600"))
+    web = Process(1, "web", 1, 5000)
+    manager.start([web], types)
+    wait_for(lambda: [p for p in procfs.everyone() if procfs.arguments(p.pid) == ["sleep", "601"]])
+    daemons = [p.pid for p in procfs.everyone() if procfs.arguments(p.pid) == ["sleep", "601"]]
+    manager.stop([web])
+    assert not [pid for pid in daemons if procfs.started(pid)]
+
+
 def test_a_child_that_drains_is_given_the_stop_timeout(manager, files):
     drain = "trap 'sleep 0.7; echo drained; exit' TERM; echo up; while :; do sleep 0.05; done"
     types = a_release(files, 1, a_type("web", f"sh -c {json.dumps(drain)} & wait", stop_timeout=10))
@@ -232,6 +242,7 @@ def test_a_process_gets_the_release_s_environment_and_nothing_of_ours(build, fil
     assert set(got) <= {"USER", "LOGNAME", "SHELL", "LANG", "PWD", "A", "PORT", *(n for n in got if "DEPLOY_" in n)}
     assert {name: value for name, value in got.items() if name.startswith(("PORT", "DEPLOY_"))} == {
         "PORT": "5001",
+        "DEPLOY_ROOT": os.path.realpath(files.root),
         "DEPLOY_APP": "shop",
         "DEPLOY_TARGET": "local",
         "DEPLOY_RELEASE": "v7",

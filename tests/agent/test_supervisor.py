@@ -17,7 +17,6 @@ from deployer.agent.layout import Layout
 from deployer.agent.managers import STOPPED, UP
 from deployer.agent.supervisor import Supervisor
 from deployer.agent.supervisor_client import Client
-from deployer.agent.supervisor_daemon import Daemon
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.hosts import supervisor_package
@@ -48,8 +47,7 @@ def types(files):
 
 
 def daemon(files: Layout) -> int:
-    (pid,) = Daemon(files, Client(files.root)).pids()
-    return pid
+    return Client(files.root).call("getPID")
 
 
 def test_after_a_kill_of_supervisord_the_formation_runs_once(manager, files, types):
@@ -65,6 +63,17 @@ def test_after_a_kill_of_supervisord_the_formation_runs_once(manager, files, typ
     assert not any(procfs.started(pid) for pid in before)
     assert sorted(of_the_target(files)) == sorted([daemon(files), *after])
     assert {instance.restarts for instance in manager.instances()} == {0}
+
+
+def test_a_launcher_that_outlives_supervisord_before_it_is_recorded_is_ended_too(manager, files, types):
+    for _ in range(5):  # killed while it starts them, at another moment each time
+        manager.start([WEB, WORKER], types)
+        os.kill(daemon(files), signal.SIGKILL)
+        manager.ensure()
+        wait_for(lambda: is_up(manager, WEB, WORKER))
+        after = [instance.pid for instance in manager.instances()]
+        assert sorted(of_the_target(files)) == sorted([daemon(files), *after])
+        manager.stop([WEB, WORKER])
 
 
 def test_children_without_leader_or_supervisord_are_found_by_their_marks(manager, files):
@@ -157,41 +166,53 @@ def test_the_interpreter_s_path_may_hold_anything(manager, files, types, tmp_pat
     assert one(manager, WEB).state == UP
 
 
-def test_a_cut_at_every_word_is_mended_by_the_next_command(files, types, tmp_path):
-    script = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from deployer.agent.layout import Layout\n"
-        "from deployer.agent.supervisor import Supervisor\n"
-        "from deployer.core import release\n"
-        "from deployer.core.formation import Process\n"
-        "files = Layout(Path(sys.argv[1]), 'shop', 'local')\n"
-        "manager = Supervisor(files)\n"
-        "types = release.parse((files.release(1) / 'release.json').read_bytes()).types\n"
-        "manager.ensure()\n"
-        "manager.start([Process(1, 'web', 1, 5000)], types)\n"
-        "manager.stop([Process(1, 'worker', 1, 5100)])\n"
-    )
-    words = [sys.executable, "-c", script, str(files.root)]
-    trace = tmp_path / "trace"
+SCRIPT = """\
+import sys
+from pathlib import Path
+from deployer.agent.layout import Layout
+from deployer.agent.supervisor import Supervisor
+from deployer.core import release
+from deployer.core.formation import Process
+
+files = Layout(Path(sys.argv[1]), "shop", "local")
+manager = Supervisor(files)
+manager.ensure()
+types = release.parse((files.release(1) / "release.json").read_bytes()).types
+manager.start([Process(1, "web", 1, 5000)], types)
+manager.stop([Process(1, "worker", 1, 5100)])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("running", [True, False], ids=["running", "killed"])
+def test_a_cut_at_every_word_is_mended_by_the_next_command(files, types, tmp_path, running):
     manager = Supervisor(files)
+    trace = tmp_path / "trace"
+
+    def command(**variables: str) -> int:
+        words = [sys.executable, "-c", SCRIPT, str(files.root)]
+        return subprocess.run(words, check=False, env={**os.environ, **variables}, timeout=60).returncode
+
+    def begin() -> None:
+        manager.stop([WEB])
+        manager.start([WORKER], types)
+        wait_for(lambda: is_up(manager, WORKER) and procfs.carries(one(manager, WORKER).pid, ["DEPLOY_APP=shop"]))
+        if not running:
+            os.kill(daemon(files), signal.SIGKILL)
+
     manager.ensure()
     try:
-        manager.start([WORKER], types)
-        subprocess.run(words, check=True, env={**os.environ, "DEPLOYER_FAULT_TRACE": str(trace)}, timeout=60)
-        points = trace.read_text().split()
+        begin()
+        assert command(DEPLOYER_FAULT_TRACE=str(trace)) == 0
+        points = [line.split()[-1] for line in trace.read_text().splitlines()]
         assert len(points) > 10
         for at, point in enumerate(points):
-            manager.stop([WEB])
-            manager.start([WORKER], types)
-            nth = points[: at + 1].count(point)
-            cut = subprocess.run(words, env={**os.environ, "DEPLOYER_FAULT": f"{point}:{nth}"}, timeout=60, check=False)
-            assert cut.returncode == -signal.SIGKILL, point
-            subprocess.run(words, check=True, timeout=60)
+            begin()
+            assert command(DEPLOYER_FAULT=f"{point}:{points[: at + 1].count(point)}") == -signal.SIGKILL, point
+            assert command() == 0
             wait_for(lambda: is_up(manager, WEB))
-            up = one(manager, WEB).pid
             assert [instance.process for instance in manager.instances()] == [WEB], point
-            assert sorted(of_the_target(files)) == sorted([daemon(files), up]), point
+            assert sorted(of_the_target(files)) == sorted([daemon(files), one(manager, WEB).pid]), point
     finally:
         manager.shutdown()
 
