@@ -74,7 +74,7 @@ class Attached:
                 if self._wake in ready and not self._obey(os.read(self._wake, BLOCK), session.send):
                     return
                 if self._stdin in ready:
-                    typed = os.read(self._stdin, BLOCK)
+                    typed = _read(self._stdin)
                     session.send(wire.STDIN if typed else wire.END, typed)
                     if not typed:
                         sources.remove(self._stdin)
@@ -91,3 +91,10 @@ class Attached:
             else:
                 send(wire.SIGNAL, wire.dump({"signal": number}))
         return True
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, BLOCK)
+    except OSError:  # EIO: the terminal was closed
+        return b""

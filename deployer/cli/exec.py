@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -44,8 +45,8 @@ def execute(call: Call, target: Target, command: list[str], version: int | None)
 
     if version is None and target.ledger.current is None:
         raise NotFound("nothing runs here yet", hint="name a release: `--release v1`")
-    stdin = sys.stdin.fileno()
-    terminal = sys.stdin.isatty() and call.screen.terminal and not call.screen.json
+    stdin = os.open(os.devnull, os.O_RDONLY) if sys.stdin is None else sys.stdin.fileno()  # None: `<&-`
+    terminal = os.isatty(stdin) and call.screen.terminal and not call.screen.json
     rows, columns = keyboard.size(stdin)
     term = call.environ.get("TERM", "")
     request = requests.Exec(version, list(command), terminal, rows=rows, columns=columns, term=term)
