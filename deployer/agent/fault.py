@@ -1,7 +1,7 @@
 """Where can a command be cut off?  Named points, so that a test can kill it at every one of them.
 
 `DEPLOYER_FAULT=stage.link:3` kills this process with SIGKILL the third time it passes that point;
-`DEPLOYER_FAULT_TRACE=FILE` appends each point that is passed.  Every change of the disk (`agent/durable.py`) and
+`DEPLOYER_FAULT_TRACE=FILE` appends each point that is passed, with the pid.  Every change of the disk (`agent/durable.py`) and
 every word to a process manager passes one, so a sweep over the trace is a sweep over every step.
 """
 
@@ -10,17 +10,18 @@ from __future__ import annotations
 import os
 import signal
 
+FAULT, TRACE = "DEPLOYER_FAULT", "DEPLOYER_FAULT_TRACE"
 _passed: dict[str, int] = {}
 
 
 def point(name: str) -> None:
     """Pass the point `name`; die here if the environment says so."""
-    trace = os.environ.get("DEPLOYER_FAULT_TRACE")
+    trace = os.environ.get(TRACE)
     if trace:
         descriptor = os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.write(descriptor, name.encode() + b"\n")
+        os.write(descriptor, f"{os.getpid()} {name}\n".encode())
         os.close(descriptor)
-    fatal = os.environ.get("DEPLOYER_FAULT")
+    fatal = os.environ.get(FAULT)
     if fatal:
         wanted, _, nth = fatal.partition(":")
         if wanted == name:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployer.agent.fault import point
+from deployer.agent.fault import FAULT, point
 from deployer.agent.layout import Layout
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Guard:
                 pass_fds=(reading, host.lock.descriptor),
                 start_new_session=True,
                 cwd="/",
+                env={name: value for name, value in os.environ.items() if name != FAULT},
             )  # fmt: skip
         finally:
             os.close(reading)

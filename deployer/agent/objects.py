@@ -73,17 +73,20 @@ class Objects:
 
     def adopt(self, path: str, file: File) -> None:
         """Move the file at `path`, whose digest the caller has just taken, into the store."""
-        part = self._part(file)
+        self._make_folder(file)
+        os.chmod(path, 0o555 if file.executable else 0o444)
+        os.utime(path, (0, 0))
+        point("object.rename")
         try:
-            os.rename(path, part)
+            os.rename(path, self.path(file))
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
+            part = self._part(file)
             shutil.copyfile(path, part)
+            shutil.copymode(path, part)
             os.unlink(path)
-        os.chmod(part, 0o555 if file.executable else 0o444)
-        os.utime(part, (0, 0))
-        self._settle(part, file)
+            self._settle(part, file)
 
     def link(self, file: File, target: str) -> None:
         """Make `target` the content of `file`: a hard link, or a copy where the file system allows no more links."""
@@ -97,11 +100,14 @@ class Objects:
             os.utime(target, (0, 0))
 
     def _part(self, file: File) -> str:
+        self._make_folder(file)
+        return durable.temporary(self.path(file))
+
+    def _make_folder(self, file: File) -> None:
         folder = f"{self.root}/{file.sha256[:2]}"
         if folder not in self._folders:
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
-        return durable.temporary(self.path(file))
 
     def _settle(self, part: str, file: File) -> None:
         os.utime(part, (0, 0))  # the same time on every host: a later edit shows at a glance

@@ -34,7 +34,8 @@ def recover(files: Layout, manager: ProcessManager) -> list[str]:
 def sweep(files: Layout) -> list[str]:
     """Remove temporary files, and release directories that no record names."""
     told = []
-    for folder in (files.root, files.releases, files.ledger, files.run, files.agent):
+    inner = [files.run / name for name in _names(files.run) if os.path.isdir(files.run / name)]
+    for folder in (files.root, files.releases, files.ledger, files.run, files.agent, *inner):
         for name in _names(folder):
             if name.startswith(durable.TEMPORARY):
                 durable.remove(folder / name, name="sweep")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import pwd
@@ -107,18 +108,17 @@ def _request(session: Session, name: str) -> Any:
 
 def _claim(files: Layout) -> None:
     """Make the root this target's own, or refuse: two targets in one directory would destroy each other."""
-    mark = files.root / "target"
-    mine = canonical.dumps({"app": files.app, "target": files.target}) + b"\n"
+    mark, mine = files.root / "target", {"app": files.app, "target": files.target}
     durable.make_directory(files.root)
-    try:
-        durable.publish(mark, mine, name="claim")
-    except FileExistsError:
-        found = canonical.loads(mark.read_bytes()[:-1])
-        if found != {"app": files.app, "target": files.target}:
-            raise ReleaseRefused(
-                f"{files.root} belongs to {found.get('app')}/{found.get('target')}",
-                hint=f"give targets.{files.target} a `path` of its own in deploy.yaml",
-            ) from None
+    if not mark.exists():
+        with contextlib.suppress(FileExistsError):  # another session was quicker: its mark is judged like any other
+            durable.publish(mark, canonical.dumps(mine) + b"\n", name="claim")
+    found = canonical.loads(mark.read_bytes()[:-1])
+    if found != mine:
+        raise ReleaseRefused(
+            f"{files.root} belongs to {found.get('app')}/{found.get('target')}",
+            hint=f"give targets.{files.target} a `path` of its own in deploy.yaml",
+        )
     for folder in (files.releases, files.builds, files.objects, files.shared, files.run, files.log, files.agent):
         durable.make_directory(folder)
 

@@ -1,0 +1,48 @@
+import itertools
+import os
+
+import pytest
+
+from tests.apps.tiny import TinyApp, tiny_app
+
+from .deployed import Deployed
+
+FAST = """\
+app: {app}
+build:
+  pack: commands
+  commands: [cp text.txt built.txt]
+processes:
+  web: {{health: /up, boot_timeout: 5s, stop_timeout: 2s, healthy_time: 300ms, port: {port}}}
+  worker: {{stop_timeout: 2s, healthy_time: 300ms}}
+{more}"""
+_blocks = itertools.count()
+
+
+@pytest.fixture
+def port():
+    """The first of a hundred ports that no other test has."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    return 20000 + worker * 5000 + next(_blocks) % 50 * 100
+
+
+@pytest.fixture
+def tiny(tmp_path) -> TinyApp:
+    """The tiny app, nothing of it deployed yet."""
+    return tiny_app(tmp_path / "app")
+
+
+@pytest.fixture
+def deployed(tiny, tmp_path, port):
+    """The tiny app and its operator; nothing runs yet."""
+    tiny.settings(FAST.format(app="tiny", port=port, more=""))
+    one = Deployed(tiny.folder, tmp_path / "home", "tiny", port)
+    one.home.mkdir()
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def fast():
+    """deploy.yaml of a tiny app that is up at once."""
+    return FAST
