@@ -32,6 +32,7 @@ def reason() -> str:
 
 def main() -> None:
     """Run manage.py with our own eyes in Django's door."""
+    sys.path[0] = TREE  # first of all: the folder of this script has a django.py
     management = importlib.import_module("django.core.management")
     proceed = management.execute_from_command_line
 
@@ -44,7 +45,6 @@ def main() -> None:
 
     management.execute_from_command_line = look  # type: ignore[attr-defined]
     sys.argv = ["manage.py", "collectstatic", "--noinput"]
-    sys.path[0] = TREE
     runpy.run_path(os.path.join(TREE, "manage.py"), run_name="__main__")
 
 
