@@ -1,4 +1,4 @@
-"""Makes the apps that the tests deploy, each a real git repository: `from apps import tiny_app`."""
+"""Makes the apps that the tests deploy, each a real git repository: `from tests.apps import tiny_app`."""
 
 from .express import node_app
 from .real import RealApp
