@@ -6,6 +6,8 @@ import os
 import time
 from typing import BinaryIO, Callable, Mapping, Optional, TypeVar
 
+from deployer.agent import durable
+
 BLOCK = 1 << 16
 MOST = 8 << 20  # bytes of a tail, however long its lines are
 ROTATIONS = 9
@@ -37,6 +39,13 @@ def follow(paths: Mapping[K, str], lines: int, emit: Callable[[K, bytes], None],
         time.sleep(PAUSE)
     for file in followed.values():
         file.close()
+
+
+def discard(folder: str, release: int) -> None:
+    """Remove all logs of a release that is pruned."""
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        if name.startswith(f"v{release}-"):
+            durable.remove(f"{folder}/{name}", name="log")
 
 
 class _Followed:

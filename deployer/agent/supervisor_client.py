@@ -10,24 +10,27 @@ import os
 import socket
 import xmlrpc.client
 from pathlib import Path
-from typing import Any, ClassVar, Collection, Optional
+from typing import Any, Collection, Optional
 from xml.parsers.expat import ExpatError
 
 from deployer.agent.fault import point
 from deployer.agent.supervisor_conf import SOCKET
 
+PATIENCE = 5.0
 BAD_NAME, ALREADY_STARTED, NOT_RUNNING, SPAWN_ERROR, ALREADY_ADDED, STILL_RUNNING = 10, 60, 70, 50, 90, 91
 READS = ("getAllProcessInfo", "getPID", "getState")
 
 
 class Unanswered(Exception):
-    """supervisord is not there, is hung, or is not itself."""
+    """supervisord is not there, is not itself, or (`hung`) is there and says nothing."""
+
+    def __init__(self, message: str, *, hung: bool = False) -> None:
+        super().__init__(message)
+        self.hung = hung
 
 
 class Client:
-    """Speaks to the supervisord whose socket is below `root`; waits `patience` seconds for each answer."""
-
-    patience: ClassVar[float] = 5.0
+    """Speaks to the supervisord whose socket is below `root`; waits PATIENCE seconds for each answer."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -47,7 +50,8 @@ class Client:
                 raise Unanswered(f"supervisord refuses {method}: {refusal.faultString}") from refusal
             answer = None
         except (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError) as error:
-            raise Unanswered(f"supervisord does not answer {method}: {error}") from error
+            hung = isinstance(error, socket.timeout)  # 3.9 knows it by this name only
+            raise Unanswered(f"supervisord does not answer {method}: {error}", hung=hung) from error
         if telling:
             point(f"supervisor.{method}.done")
         return answer
@@ -71,7 +75,7 @@ class _Connection(http.client.HTTPConnection):
     """HTTP over the socket in a directory whose path may be of any length."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__("localhost", timeout=Client.patience)
+        super().__init__("localhost", timeout=PATIENCE)
         self._directory = directory
         self.sock: Optional[socket.socket] = None
 
@@ -79,7 +83,7 @@ class _Connection(http.client.HTTPConnection):
         directory = os.open(str(self._directory), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.sock.settimeout(Client.patience)
+            self.sock.settimeout(PATIENCE)
             self.sock.connect(f"/proc/self/fd/{directory}/{os.path.basename(SOCKET)}")
         finally:
             os.close(directory)

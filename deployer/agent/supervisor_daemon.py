@@ -20,7 +20,7 @@ from deployer.agent import durable, procfs, supervisor_conf
 from deployer.agent.environment import PATH, base
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
-from deployer.agent.supervisor_client import Client, Unanswered
+from deployer.agent.supervisor_client import PATIENCE, Client, Unanswered
 from deployer.core.errors import RunFailed
 
 BOOT = 20.0
@@ -35,8 +35,11 @@ class Daemon:
         self._files, self._client = files, client
 
     def answers(self) -> bool:
-        """Whether it runs and answers; one that is just starting is waited for."""
-        return self._speaks() or (bool(self.pids()) and _until(self._speaks, Client.patience))
+        """Whether it runs and answers; one that is just starting is waited for, one that hangs is not."""
+        try:
+            return bool(self._client.call("getPID"))
+        except Unanswered as silence:
+            return not silence.hung and bool(self.pids()) and _until(self._speaks, PATIENCE)
 
     def pids(self, *, launching: bool = False) -> list[int]:
         """The supervisords of this root, whether they answer or not; with `launching`, their unrecorded children too.
@@ -61,7 +64,7 @@ class Daemon:
 
     def kill(self) -> None:
         """End it at once: it hangs, or did not end when asked to.  Its processes go on, but no new one begins."""
-        if not _until(self._killed, Client.patience):
+        if not _until(self._killed, PATIENCE):
             raise RunFailed(f"supervisord in {self._files.root} cannot be ended", hint=self._hint())
 
     def await_end(self, seconds: float) -> bool:

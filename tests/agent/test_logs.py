@@ -132,3 +132,11 @@ def test_lines_arrive_whole(path):
 
     logs.follow({1: str(path)}, 0, lambda _, text: got.append(text), idle)
     assert got == [b"begun\n", b"rest"]
+
+
+def test_the_logs_of_one_release_are_discarded(tmp_path):
+    names = ["v1-web.1.log", "v1-web.1.log.1", "v11-web.1.log", "supervisord.log"]
+    for name in names:
+        (tmp_path / name).touch()
+    logs.discard(str(tmp_path), 1)
+    assert sorted(os.listdir(tmp_path)) == sorted(names[2:])

@@ -104,8 +104,7 @@ def test_a_foreign_process_with_a_recorded_pid_is_never_touched(manager, files, 
         stranger.wait()
 
 
-def test_a_hung_supervisord_is_replaced(manager, files, types, monkeypatch):
-    monkeypatch.setattr(Client, "patience", 0.5)  # a constant of ours, not its behaviour
+def test_a_hung_supervisord_is_replaced(manager, files, types):
     manager.start([WEB], types)
     wait_for(lambda: is_up(manager, WEB))
     hung = daemon(files)
