@@ -6,7 +6,6 @@ schema made of them can be walked: the documented example and the reference page
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -202,13 +201,14 @@ class Record:
     """A mapping with these keys, made a dataclass by `make`.
 
     `short` is the key that a plain value stands for; with `one`, exactly one of the keys is given; `check` finds what
-    no single key shows.  A dataclass with a field `at` is told its place.
+    no single key shows.  What is `placed` is told its place, as `at`.
     """
 
     make: Callable[..., Any]
     keys: tuple[Key, ...]
     short: str = ""
     one: bool = False
+    placed: bool = False
     check: Callable[[Mapping[str, Any]], Found] = field(default=lambda _: iter(()))
 
     @property
@@ -254,7 +254,7 @@ class Record:
         missing = any(key.required and key.name not in values for key in self.keys)
         if len(usable) < len(values) or missing or (self.one and len(usable) != 1):
             return WRONG
-        if dataclasses.is_dataclass(self.make) and any(f.name == "at" for f in dataclasses.fields(self.make)):
+        if self.placed:
             usable["at"] = mistakes.place(node.key_line or node.line, at)
         return self.make(**usable)
 

@@ -46,7 +46,7 @@ def read(text: str, mistakes: Mistakes) -> Node:
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             tree.take(event)
     except yaml.MarkedYAMLError as error:
-        raise _no_yaml(error, mistakes.where) from error
+        raise _no_yaml(error, text, mistakes.where) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: `"\U99999999"`
         raise SettingsError(f"{mistakes.where}: no YAML: {' '.join(str(error).split())}") from error
     return tree.root or Node(None, 1)
@@ -68,16 +68,16 @@ def too_large(where: str) -> SettingsError:
     return SettingsError(f"{where}: larger than 1 MiB")
 
 
-def _no_yaml(error: yaml.MarkedYAMLError, where: str) -> SettingsError:
-    mark = error.problem_mark or error.context_mark
-    problem = " ".join(str(error.problem or error.context or "no YAML").split())
+def _no_yaml(error: yaml.MarkedYAMLError, text: str, where: str) -> SettingsError:
+    lines = [*re.split("\r\n|[\n\r\x85\u2028\u2029]", text), ""]  # as YAML counts them
+    mark = error.problem_mark
+    if error.context_mark and (mark is None or not "".join(lines[mark.line :]).strip()):
+        mark = error.context_mark  # the end of the file says nothing: where it began does
+    problem = " ".join(str(error.problem or error.context or "").split())
     place = f"{where}:{mark.line + 1}" if mark else where
-    tab = "\\t" in problem or "tab character" in problem
-    hint = (
-        "YAML is indented with spaces, never with tabs"
-        if tab
-        else "quote a value that has `: ` or ` #` in it, or begins with a sign"
-    )
+    hint = "quote a value that has `: ` or ` #` in it, or begins with a sign"
+    if mark and lines[mark.line].lstrip(" ").startswith("\t"):
+        hint = "YAML is indented with spaces, never with tabs"
     return SettingsError(f"{place}: no YAML: {problem}", hint=hint)
 
 

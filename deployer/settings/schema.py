@@ -16,6 +16,7 @@ from deployer.core import names
 from deployer.core.formation import MOST
 from deployer.core.manifest import unsafe_path
 from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe
+from deployer.core.release import SharedPath
 from deployer.settings.kinds import Boolean, Choice, Duration, Found, Key, ListOf, MapOf, Number, Record, Text
 from deployer.settings.model import (
     CommandSource,
@@ -24,7 +25,6 @@ from deployer.settings.model import (
     FileSource,
     HostSettings,
     ProcessSettings,
-    SharedPath,
     TargetSettings,
 )
 
@@ -131,7 +131,7 @@ HOST = (
 )  # fmt: skip
 
 
-def _env_source(*, env: tuple[str, ...] = (), file: str = "", command: str = "", at: str = "") -> Any:
+def _source(*, env: tuple[str, ...] = (), file: str = "", command: str = "", at: str = "") -> Any:
     if file:
         return FileSource(file, at)
     return CommandSource(command, at) if command else EnvSource(env, at)
@@ -160,7 +160,7 @@ def _target_mistakes(target: Mapping[str, Any]) -> Found:
         for outer in map(str, PurePosixPath(path).parents):
             if outer in paths:
                 yield "shared", f"{path} is inside {outer}, which is shared already"
-    count = Counter((host.host, host.port, host.path) for host in target.get("hosts", ()))
+    count = Counter((host.host, host.port, host.path) for host in dict.fromkeys(target.get("hosts", ())))
     for (name, _, _), times in count.items():
         if times > 1:
             yield "hosts", f"{name} stands in the list {times} times; give one entry all the types it `runs`"
@@ -173,7 +173,7 @@ TARGET = (
     Key("path", _ABSOLUTE, "see below", "the folder on each host"),
     Key("formation", MapOf(_TYPE, Number(0, MOST), "process types to numbers"), "one of each type",
         "how many processes of each type, on each host that runs the type"),
-    Key("config", ListOf(Record(_env_source, SOURCE, one=True), "sources (file, command or env)"), "none",
+    Key("config", ListOf(Record(_source, SOURCE, one=True, placed=True), "sources (file, command or env)"), "none",
         "where the variables come from; a later source wins, stored values (`deploy config set`) win over all"),
     Key("keep", Number(1, 1000), "5", "how many releases `deploy prune` leaves"),
     Key("shared", ListOf(Record(_shared_path, SHARED, short="folder", one=True), "paths"), "none",
@@ -185,7 +185,7 @@ APP = Key("app", _APP, "", "the app's name", required=True)
 COMMIT = (  # what a build reads of the commit's own deploy.yaml
     APP,
     Key("build", Record(Recipe, BUILD, check=_build_mistakes), "", "how the build stage makes a build of a commit"),
-    Key("processes", MapOf(_TYPE, Record(ProcessSettings, PROCESS), "process types to settings"), "",
+    Key("processes", MapOf(_TYPE, Record(ProcessSettings, PROCESS, placed=True), "process types to settings"), "",
         "refines the Procfile's process types, or replaces the Procfile (`command` for each)"),
     Key("config", Record(ConfigSettings, CONFIG), "", "the config contract"),
 )  # fmt: skip

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from deployer.agent import durable
-from deployer.builds.packs import Pack
+from deployer.builds.packs import Pack, node
+from deployer.builds.packs.choose import choose
 from deployer.builds.source import Source
 from deployer.core import procfile
-from deployer.core.errors import SettingsError, UsageError
+from deployer.core.errors import BuildFailed, SettingsError, UsageError
 from deployer.settings import NAME, parse
 from deployer.stages.events import WARNING, Event, Report, silent
 
@@ -57,22 +58,15 @@ NONE = """\
 """
 
 
-def init(
-    folder: Path,
-    paths: frozenset[str],
-    packs: Iterable[Pack] = (),
-    *,
-    conventions: Mapping[str, str] | None = None,
-    report: Report = silent,
-) -> Path:
+def init(folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None = None, *, report: Report = silent) -> Path:
     """Write deploy.yaml in `folder`, and say where it is.  `UsageError` if there is one: it is never overwritten.
 
-    `paths` are the repository's files below `folder`; the first of `packs` that detects them builds the app;
-    `conventions` are the process types where there is no Procfile.
+    `paths` are the app's files, relative to `folder` (see `files`); the first of `packs` (by default: of all there
+    are) that knows them builds the app.
     """
     path = folder / NAME
     _refuse_second(folder)
-    text = proposal(folder, paths, packs, conventions or {})
+    text = proposal(folder, paths, packs)
     parse(text)  # what we write, we can read
     _ignore(folder / ".gitignore", paths, report)
     try:
@@ -94,16 +88,16 @@ def files(source: Source) -> frozenset[str]:
     return frozenset(os.fsdecode(path).removeprefix(source.prefix) for path in listed.split(b"\0") if path)
 
 
-def proposal(folder: Path, paths: frozenset[str], packs: Iterable[Pack], conventions: Mapping[str, str]) -> str:
+def proposal(folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None = None) -> str:
     """The deploy.yaml for these files."""
-    pack = next((pack.name for pack in packs if pack.detects(paths)), "")
+    pack = _pack(paths, packs)
     commands = _procfile(folder, paths)
-    origin = "What the Procfile's processes need beside their commands."
+    origin = "How the Procfile's processes live; a `command:` here would replace the Procfile's."
     if commands is None:
-        commands = dict(conventions)
-        origin = f"There is no Procfile: these are the conventions of the pack {pack}; `command:` replaces one."
-        if not commands:
-            origin = "There is no Procfile: write one, or give each type its `command:` here."
+        commands = node.processes(folder, node.read_package(folder)) if pack == "node" else {}
+        origin = "There is no Procfile: write one, or give each type its `command:` here."
+        if commands:
+            origin = f"There is no Procfile: this is what the pack {pack} does without one; `command:` replaces it."
     names = [name for name in commands if name not in (procfile.RELEASE, procfile.CONSOLE)]
     return TEMPLATE.format(
         app=app_name(folder.resolve().name),
@@ -111,6 +105,15 @@ def proposal(folder: Path, paths: frozenset[str], packs: Iterable[Pack], convent
         origin=origin,
         processes="".join(WEB if name == "web" else OTHER.format(name=name) for name in names) or NONE,
     )
+
+
+def _pack(paths: frozenset[str], packs: Iterable[Pack] | None) -> str:
+    if packs is not None:
+        return next((pack.name for pack in packs if pack.detects(paths)), "")
+    try:
+        return choose("auto", paths).name
+    except BuildFailed:
+        return ""
 
 
 def app_name(text: str) -> str:

@@ -1,0 +1,65 @@
+"""The Procfile, the pack's conventions and `processes:` make the process types."""
+
+import pytest
+
+from deployer.core.errors import SettingsError
+from deployer.settings import ProcessSettings, parse, settle
+
+
+def test_the_procfile_is_refined_by_processes():
+    given = parse("app: a\nprocesses: {worker: {stop_timeout: 10m, update: stop-first}}").processes
+    types, release, console = settle({"web": "serve", "worker": "work"}, given, {"web": "convention"})
+    assert [(kind.name, kind.command, kind.stop_timeout, kind.update) for kind in types] == [
+        ("web", "serve", 30, "rolling"),
+        ("worker", "work", 600, "stop-first"),
+    ]
+    assert release == console == ""
+
+
+def test_release_and_console_are_commands_of_their_own():
+    found = settle({"release": "migrate", "web": "serve", "console": "shell"}, {}, {})
+    assert [kind.name for kind in found.processes] == ["web"]
+    assert (found.release_command, found.console) == ("migrate", "shell")
+
+
+def test_a_command_in_processes_replaces_or_adds():
+    given = {
+        "clock": ProcessSettings(command="tick"),
+        "web": ProcessSettings(command="new"),
+        "release": ProcessSettings("m"),
+    }
+    found = settle({"web": "old", "worker": "work"}, given, {})
+    assert [(kind.name, kind.command) for kind in found.processes] == [
+        ("web", "new"),
+        ("worker", "work"),
+        ("clock", "tick"),
+    ]
+    assert found.release_command == "m"
+
+
+def test_conventions_hold_only_without_a_procfile():
+    assert [kind.command for kind in settle(None, {}, {"web": "npm start"}).processes] == ["npm start"]
+    assert settle({}, {}, {"web": "npm start"}).processes == ()
+
+
+def test_a_process_binds_its_port_if_it_is_web_or_says_so():
+    given = {"api": ProcessSettings(health="/up"), "rpc": ProcessSettings(port=7000)}
+    found = settle({"web": "a", "api": "b", "rpc": "c", "worker": "d"}, given, {})
+    assert {kind.name: kind.binds_port for kind in found.processes} == {
+        "web": True,
+        "api": True,
+        "rpc": True,
+        "worker": False,
+    }
+
+
+def test_every_process_without_a_command_is_named_with_its_line():
+    given = parse("app: a\nprocesses:\n  wrker: {}\n  clock:\n").processes
+    with pytest.raises(SettingsError) as caught:
+        settle({"web": "a", "worker": "b"}, given, {})
+    assert caught.value.message.split("\n") == [
+        'deploy.yaml:3: processes.wrker: has no `command`, and the Procfile has no wrker; did you mean "worker"?',
+        "deploy.yaml:4: processes.clock: has no `command`, and the Procfile has no clock",
+    ]
+    with pytest.raises(SettingsError, match="the pack's conventions have no wrker"):
+        settle(None, given, {"web": "a", "clock": "c"})
