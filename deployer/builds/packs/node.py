@@ -122,8 +122,8 @@ def read_package(tree: Path) -> Mapping[str, Any]:
 def processes(tree: Path, package: Mapping[str, Any]) -> dict[str, str]:
     """The conventional `web`: the start script, else server.js, else the file that `main` names.
 
-    The script's own text, without npm in between, where that comes to the same: npm takes a third of a second and
-    50 MB, needs to be on the host, and stands between the process and its signals.
+    The script's own text, without npm in between, where that comes to the same: npm costs time and memory, needs
+    to be on the host, and stands between the process and its signals.
     """
     scripts = _scripts(package)
     start = scripts.get("start", "")
