@@ -31,7 +31,8 @@ HOMES = {  # version managers find their tools below the real home
 }
 SECRET_NAME = re.compile(r"token|password|passwd|secret|_auth|credential", re.IGNORECASE)
 URL_PASSWORD = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
-SHORTEST_MASKED = 4
+SHORTEST = 4  # characters: hiding every `1` of the output would hide nothing
+SHORTEST_TOKEN = 6  # and `npm_config_always_auth=true` is no secret
 
 
 def environment(
@@ -82,9 +83,9 @@ def furnish(home: str, environ: Mapping[str, str]) -> None:
 
 def masked(environment: Mapping[str, str], recipe: Recipe) -> list[str]:
     """The values that no output or log may show, the longest first."""
-    values: set[str] = set()
+    values = {line for name in recipe.secrets for line in environment[name].splitlines() if len(line) >= SHORTEST}
     for name, value in environment.items():
-        if name in recipe.secrets or (name not in recipe.env and SECRET_NAME.search(name)):
-            values.update(value.splitlines())
-        values.update(URL_PASSWORD.findall(value) if name not in recipe.env else ())
-    return sorted((value for value in values if len(value) >= SHORTEST_MASKED), key=len, reverse=True)
+        if name not in recipe.env:
+            found = [value] if SECRET_NAME.search(name) else URL_PASSWORD.findall(value)
+            values.update(each for each in found if len(each) >= SHORTEST_TOKEN)
+    return sorted(values, key=len, reverse=True)

@@ -148,14 +148,15 @@ class BuildStore:
         durable.make_directory(self.root)
         path = durable.temporary(f"{self.root}/{WORKSHOP}").replace(durable.TEMPORARY, "")
         with contextlib.ExitStack() as alive:
-            with _locked(f"{self.root}/workshops.lock", fcntl.LOCK_EX):  # who sweeps sees a new folder with its lock
-                self._sweep()
-                os.mkdir(path, 0o700)
-                alive.enter_context(_locked(f"{path}/alive", fcntl.LOCK_EX))
             try:
+                with _locked(f"{self.root}/workshops.lock", fcntl.LOCK_EX):  # who sweeps sees a folder with its lock
+                    self._sweep()
+                    os.mkdir(path, 0o700)
+                    alive.enter_context(_locked(f"{path}/alive", fcntl.LOCK_EX))
                 yield path
             finally:
-                durable.remove_tree(path)
+                if os.path.isdir(path):
+                    durable.remove_tree(path)
 
     def publish(self, build: Build, manifest: Manifest, log: str | None = None) -> None:
         """Put the build in place, its objects being there; a build that is there already stays as it is."""

@@ -14,8 +14,9 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +27,7 @@ GRACE = 3  # seconds between SIGTERM and SIGKILL when the user interrupts
 LONGEST_LINE = 10_000
 BLOCK = 65536
 MOST_LEFT = 64  # blocks
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Bench:
@@ -76,22 +78,24 @@ class Bench:
         program = shutil.which(command[0], path=environment.get("PATH"))
         if program is None:
             raise BuildFailed(f"{command[0]} is not on PATH", hint=f"install {command[0]}; `deploy doctor` says how")
-        process = subprocess.Popen(
-            [program, *command[1:]],
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            umask=0o022,
-            start_new_session=True,
-        )
         tail: deque[str] = deque(maxlen=TAIL)
-        try:
-            self._follow(process, tail)
-        except BaseException:
-            _end(process)
-            raise
+        with _held_signals() as release:  # one that came before the `try` would leave the command running
+            process = subprocess.Popen(
+                [program, *command[1:]],
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                umask=0o022,
+                start_new_session=True,
+            )
+            try:
+                release()
+                self._follow(process, tail)
+            except BaseException:
+                _end(process)
+                raise
         code = process.wait()
         if code:
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -148,12 +152,33 @@ class _Lines:
         self._each(self._rest + self._decode(b"", final=True))
 
 
+@contextlib.contextmanager
+def _held_signals() -> Iterator[Callable[[], None]]:
+    """Keep Ctrl-C and the like waiting until the function that comes out is called."""
+    caught: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {each: signal.signal(each, lambda number, _: caught.append(number)) for each in ENDING}
+
+    def release() -> None:
+        while before:
+            signal.signal(*before.popitem())
+        while caught:
+            os.kill(os.getpid(), caught.pop())
+
+    try:
+        yield release
+    finally:
+        release()
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE)
-    _kill(process)
+    try:
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(GRACE)
+    finally:  # also when the user presses Ctrl-C again
+        _kill(process)
     process.wait()
 
 

@@ -126,9 +126,9 @@ def test_a_flipped_bit_anywhere_changes_nothing_or_is_refused(exported, tmp_path
     refused(tmp_path, bytes(whole))
 
 
-@pytest.mark.parametrize("content", [b"", b"not gzip", gzip.compress(b""), gzip.compress(b"deployer-build 2\n" * 9)])
-def test_what_is_no_build_is_refused(tmp_path, content):
-    refused(tmp_path, content)
+def test_what_is_no_build_is_refused(tmp_path):
+    for content in (b"", b"not gzip", gzip.compress(b""), gzip.compress(b"deployer-build 2\n" * 9)):
+        refused(tmp_path, content)
 
 
 def test_what_follows_the_end_is_refused(exported, tmp_path):

@@ -131,6 +131,12 @@ def test_secrets_are_masked_in_output_log_and_failure(folder):
     assert "[hidden]" in told
 
 
+def test_what_only_looks_like_a_secret_is_shown(folder):
+    room = Room(folder, Recipe(env={"SECRET_KEY": "build-only"}), npm_config_always_auth="true", UV_TOKEN="abc")
+    room.bench.shell("echo true abc build-only")
+    assert room.shown == ["true abc build-only"]
+
+
 def test_a_secret_that_is_not_set_is_named(folder):
     with pytest.raises(SettingsError, match="NPM_TOKEN"):
         Room(folder, Recipe(secrets=("NPM_TOKEN",)))
