@@ -13,6 +13,7 @@ TITLE = "The shop"
 app = Flask(__name__)
 app.secret_key = os.environ["SECRET_KEY"]
 app.config.update(SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_HTTPONLY=True, MAX_CONTENT_LENGTH=16_384)
+app.config["GREETING"] = os.environ.get("GREETING", "")
 
 
 @app.get("/up")
