@@ -25,7 +25,7 @@ def is_django(tree: Path) -> bool:
 def collect(workshop: Workshop) -> None:
     """`manage.py collectstatic`, if the settings have a place in the build for what it collects."""
     tree = workshop.tree
-    with tempfile.TemporaryDirectory(dir=workshop.cache) as scratch:
+    with tempfile.TemporaryDirectory(dir=workshop.cache, prefix="scratch-") as scratch:
         answer = Path(scratch) / "answer"
         try:
             workshop.run(

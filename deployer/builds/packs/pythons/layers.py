@@ -50,9 +50,14 @@ class Layers:
             entries = list(_frozen(str(scratch / "venv"), ""))
             durable.write(scratch / "entries", json.dumps(entries).encode(), name="layer.entries")
             # an unfinished layer has no name that anybody looks for, and a file cut by a power cut has another size
-            os.rename(scratch, layer)
+            try:
+                os.rename(scratch, layer)
+            except OSError:
+                if not layer.is_dir():
+                    raise
+                durable.remove_tree(str(scratch))  # another build has made the same one meanwhile
         except BaseException:
-            durable.remove_tree(str(scratch))
+            shutil.rmtree(scratch, ignore_errors=True)
             raise
 
     def _place(self, layer: Path, target: Path, *, linked: bool) -> bool:

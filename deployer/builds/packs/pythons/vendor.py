@@ -23,6 +23,8 @@ from deployer.builds.packs.pythons.plans import Plan, plan
 from deployer.builds.packs.pythons.project import is_package
 from deployer.builds.packs.pythons.uv import Uv, safe_arguments, uv_version
 
+SCRATCH = "scratch-"
+ABANDONED = 24 * 3600  # seconds after which scratch can belong to no living build
 FORM = "1"  # of a layer: a new number makes every cached one stale
 IRRELEVANT = ("SOURCE_DATE_EPOCH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "PATH")  # differ from build to build
 
@@ -42,7 +44,8 @@ class Vendoring:
         if target.is_symlink() or target.exists():
             workshop.say("the commit holds a .venv, which is replaced")
             shutil.rmtree(target)
-        with tempfile.TemporaryDirectory(dir=workshop.cache) as scratch:
+        with tempfile.TemporaryDirectory(dir=workshop.cache, prefix=SCRATCH) as scratch:
+            _sweep(workshop.cache, scratch)
             todo = plan(self.lock, uv, Path(scratch))
             if todo.identity is None:
                 self._make(target, uv, todo)
@@ -62,7 +65,7 @@ class Vendoring:
 
     def _make(self, target: Path, uv: Uv, todo: Plan) -> None:
         """Make a whole environment at `target`; not in the tree, where a build backend might pick it up."""
-        with tempfile.TemporaryDirectory(dir=self.workshop.cache) as place:
+        with tempfile.TemporaryDirectory(dir=self.workshop.cache, prefix=SCRATCH) as place:
             made = uv.make(Path(place))
             todo.install(made)
             extra = self.workshop.recipe.python.extra
@@ -109,3 +112,11 @@ class Vendoring:
             [*depends, list(recipe.python.extra), list(recipe.python.groups), environment], sort_keys=True
         )
         return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _sweep(cache: Path, scratch: str) -> None:
+    """Remove the scratch of builds that were killed; how old it is shows beside the scratch just made."""
+    now = os.stat(scratch).st_mtime
+    for entry in list(os.scandir(cache)):
+        if entry.name.startswith(SCRATCH) and entry.stat(follow_symlinks=False).st_mtime < now - ABANDONED:
+            shutil.rmtree(entry.path, ignore_errors=True)
