@@ -47,7 +47,7 @@ def read(text: str, mistakes: Mistakes) -> Node:
             tree.take(event)
     except yaml.MarkedYAMLError as error:
         raise _no_yaml(error, text, mistakes.where) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: `"\U99999999"`
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:  # `"\U99999999"` overflows
         raise SettingsError(f"{mistakes.where}: no YAML: {' '.join(str(error).split())}") from error
     return tree.root or Node(None, 1)
 
