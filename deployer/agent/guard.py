@@ -32,7 +32,7 @@ class Guard:
         point("guard.start")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", host.program, "guard", str(files.root), files.app, files.target,
+                [sys.executable, "-IS", host.program, "guard", str(files.root), files.app, files.target,
                  str(reading), str(host.lock.descriptor)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

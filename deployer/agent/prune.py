@@ -7,7 +7,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 
-from deployer.agent import durable, look, stage, transfer
+from deployer.agent import durable, logs, look, stage, transfer
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.objects import Objects
@@ -24,8 +24,8 @@ def prune(request: requests.Prune, host: Host) -> requests.Pruned:
     for version in gone:
         host.session.check()
         durable.remove(files.release(version), name="prune")
-        for left in (files.run / f"released-v{version}",):
-            durable.remove(left, name="prune")
+        durable.remove(files.run / f"released-v{version}", name="prune")
+        logs.discard(files.log, version)
     with _nobody_builds(files) as free:
         if not free:
             return requests.Pruned(gone, [], 0, 0)

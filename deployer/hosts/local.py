@@ -35,7 +35,7 @@ class Local:
             raise HostUnreachable(
                 f"{error.filename or program}: {error.strerror}", hint="give `targets.local.path` another folder"
             ) from error
-        return LocalChannel([sys.executable, "-I", str(program), "serve"])
+        return LocalChannel([sys.executable, "-IS", str(program), "serve"])
 
 
 class LocalChannel:

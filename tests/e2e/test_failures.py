@@ -32,6 +32,12 @@ def test_a_release_that_does_not_come_up_is_put_back(deployed, tiny, behaviour, 
 
 
 def test_a_worker_that_crashes_in_its_healthy_time_fails_the_run(deployed, tiny):
+    slow = (
+        (tiny.folder / "deploy.yaml")
+        .read_text()
+        .replace("worker: {stop_timeout: 2s, healthy_time: 300ms}", "worker: {healthy_time: 3s}")
+    )
+    tiny.settings(slow)
     deployed.deploy("ship")
     tiny.behave(worker="crash-after 0.1")
     deployed.deploy("ship", code=30)

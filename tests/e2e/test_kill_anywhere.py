@@ -50,8 +50,7 @@ class Sweep:
         if self.name == "stop":
             deployed.deploy("start")
         self.before = None if self.name == "start" else deployed.get("/")
-        words = [word.format(n=self.n, count=self.n % 2 + 1) for word in COMMANDS[self.name]]
-        return words
+        return [word.format(n=self.n, count=self.n % 2 + 1) for word in COMMANDS[self.name]]
 
     def check_between(self):
         """After a kill: in bounded time something serves (or, for a stop, nothing may), and `current` leads to it."""
@@ -90,7 +89,6 @@ def test_a_kill_at_any_step_leaves_what_served_and_the_command_again_succeeds(na
     deployed.deploy(*words, env={"DEPLOYER_FAULT_TRACE": str(trace)})
     sweep.check_after()
     todo = points(trace)
-    print(f"{name}: {len(todo)} points: {todo}")
     assert len(todo) > 3
     killed = 0
     for point, nth in todo:
