@@ -121,6 +121,23 @@ def test_what_does_not_compile_is_left_without_bytecode_and_without_a_word(tmp_p
     assert compiled(modules(tmp_path / "again"), tmp_path / "cache", one) == found
 
 
+def test_what_no_build_has_used_for_long_leaves_the_cache(tmp_path):
+    one, cache = interpreters()[0], tmp_path / "cache"
+    compiled(modules(tmp_path / "tree"), cache, one)
+    kept = {path for path in cache.rglob("*") if path.is_file()}
+    old = cache / "00" / "old"
+    old.parent.mkdir(exist_ok=True)
+    old.write_text("")
+    os.utime(old, (1, 1))
+    big = tmp_path / "big"
+    big.mkdir()
+    for number in range(bytecode.MANY):
+        (big / f"m{number}.py").write_text(f"x = {number}\n")
+    compiled(big, cache, one)
+    assert not old.exists()
+    assert all(path.exists() for path in kept)
+
+
 def test_an_inner_environment_and_node_modules_are_left_alone(tmp_path):
     tree = tmp_path / "tree"
     for folder in (".venv/lib", "node_modules/x", "app"):

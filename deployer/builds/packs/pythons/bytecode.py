@@ -7,6 +7,7 @@ thousands of files again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -22,6 +23,8 @@ from deployer.core.errors import BuildFailed
 PREFIX = "/app"  # where a build seems to lie, in tracebacks: the true folder differs from release to release
 SCRIPT = Path(__file__).with_name("compile_script.py")
 FORM = "1"  # of the bytes that the script writes: a new number makes every cached file stale
+MANY = 500  # new files: then is the time to look for old ones
+UNUSED = 60 * 24 * 3600  # seconds after which a cached file goes
 SKIPPED = ("__pycache__", "node_modules", ".git")
 
 
@@ -51,6 +54,8 @@ def compile_tree(folder: Path, *, shown: str, interpreter: Interpreter, cache: P
     for job in missed:
         _keep(job)
         _drop_empty(job.target)
+    if len(missed) >= MANY:
+        _prune(cache, os.stat(missed[-1].cached).st_mtime)
 
 
 def tag(interpreter: Interpreter) -> str:
@@ -92,6 +97,7 @@ def _recalled(job: Job) -> bool:
     try:
         with open(job.cached, "rb") as file:
             content = file.read()
+        os.utime(job.cached)  # it is in use
     except FileNotFoundError:
         return False
     if content:
@@ -108,6 +114,16 @@ def _keep(job: Job) -> None:
     part = durable.temporary(job.cached)
     _write(part, content)
     os.rename(part, job.cached)
+
+
+def _prune(cache: Path, now: float) -> None:
+    """Remove what no build has used for long; `now` is the time of a file that was just written."""
+    for folder, _, names in os.walk(cache):
+        for name in names:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(FileNotFoundError):  # another build prunes too
+                if os.lstat(path).st_mtime < now - UNUSED:
+                    os.unlink(path)
 
 
 def _write(path: str, content: bytes) -> None:
