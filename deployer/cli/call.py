@@ -57,7 +57,12 @@ class Call:
         with opened(
             self.project, self.target, command=self.command, write=write, wait=self.wait, report=report
         ) as target:
-            yield target
+            try:
+                yield target
+            except KeyboardInterrupt:
+                if write:
+                    self.screen.say("interrupted: the host puts back what was not confirmed yet ...", "yellow")
+                raise
 
 
 def now() -> str:

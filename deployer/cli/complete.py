@@ -34,6 +34,8 @@ def _candidates(before: list[str], rest: list[str], last: str) -> list[tuple[str
     name, _ = found
     if last.startswith("-"):
         return _options(name)
+    if name in ("run", "rollback", "show", "diff", "verify"):
+        return [(release, "") for release in _releases(before)]
     if name == "completion":
         return [(shell, "") for shell in ("bash", "zsh", "fish")]
     return [(below.partition(" ")[2], table.COMMANDS[below][3]) for below in table.below(name)]
@@ -48,6 +50,28 @@ def _options(name: str) -> list[tuple[str, str]]:
         for option in param.opts
         if option.startswith("--")
     ]
+
+
+def _releases(before: list[str]) -> list[str]:
+    """The releases of the target, newest first, where it is this machine: another would keep the user waiting."""
+    import os
+    from pathlib import Path
+
+    from deployer import settings
+    from deployer.core.errors import DeployError
+    from deployer.core.names import release_name
+    from deployer.stages import events, operator, project, target
+
+    named = before[before.index("-t") + 1] if "-t" in before[:-1] else os.environ.get("DEPLOY_TARGET")
+    asker = operator.operator(os.environ, who="", now=str, token=str)
+    try:
+        app = project.project(Path.cwd(), asker)
+        if not settings.target(app.settings, named).is_local:
+            return []
+        with target.opened(app, named, command="", write=False, report=events.silent) as opened:
+            return [release_name(version) for version in reversed(opened.ledger.releases)]
+    except DeployError:
+        return []
 
 
 def _targets() -> list[str]:

@@ -17,7 +17,10 @@ def events(
     *,
     lines: Annotated[str, typer.Option("-n", "--lines", metavar="N", help="The newest N of each host.")] = "50",
 ) -> None:
-    """List what the hosts did by themselves: staged, switched, confirmed, restored, restarted."""
+    """List what the hosts did by themselves.
+
+    Staged, switched, confirmed, restored, restarted: also what nobody was connected to see.
+    """
     call: Call = ctx.obj
     request = requests.ReadEvents(options.number("-n", lines))
     with call.opened() as target:

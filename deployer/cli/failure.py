@@ -9,6 +9,7 @@ from typing import Any
 from deployer.cli.display.screen import Screen
 from deployer.cli.display.visible import output_line
 from deployer.core.errors import DeployError, Interrupted, UsageError
+from deployer.core.names import release_name
 
 
 class OutOfService(DeployError):
@@ -64,7 +65,7 @@ def document(failure: DeployError) -> dict[str, Any]:
         "kind": failure.kind,
         "message": failure.message,
         "hint": failure.hint,
-        "hosts": failure.details.get("hosts", []),
+        "hosts": [_host(host) for host in failure.details.get("hosts", [])],
         **({"output": failure.output} if failure.output else {}),
         **({"details": details} if details else {}),
     }
@@ -75,6 +76,12 @@ def exit_code(failure: DeployError) -> int:
     if failure.kind == "command-exit":
         return int(failure.details.get("code", failure.exit_code))
     return failure.exit_code
+
+
+def _host(told: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a host, its release in the words of every other document."""
+    release = told.get("release")
+    return {**told, "release": release_name(release)} if isinstance(release, int) else told
 
 
 def _say(failure: DeployError, screen: Screen) -> None:

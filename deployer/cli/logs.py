@@ -21,7 +21,10 @@ def logs(
     lines: Annotated[str, typer.Option("-n", "--lines", metavar="N", help="The last N lines of each.")] = "100",
     release: ReleaseOption = None,
 ) -> None:
-    """Print what the processes wrote, as they wrote it."""
+    """Print what the processes wrote.
+
+    Byte for byte, every line behind the name of its process.
+    """
     from deployer.stages import streams
 
     call: Call = ctx.obj

@@ -18,7 +18,10 @@ HEAD = ["process", "host", "release", "state", "pid", "port", "since", "restarts
 
 
 def ps(ctx: typer.Context) -> None:
-    """List the processes: what runs, and `down` for what should."""
+    """List the processes.
+
+    What runs, and `down` for what should and does not.
+    """
     from deployer.stages import view
 
     call: Call = ctx.obj

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def show(ctx: typer.Context, release: Release = None) -> None:
-    """Show one release in full: its build, the names of its config, its processes, its runs.
+    """Show one release in full.
 
-    Without a release the current one.
+    Its build, the names of its config, its processes and its runs. Without a release the current one.
     """
     from deployer.stages import view
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import re
 import signal
 import struct
@@ -12,9 +13,21 @@ import time
 
 import pytest
 
+from deployer.agent.layout import Layout
+from deployer.agent.supervisor import Supervisor
 from tests.apps.tiny import tiny_app
 
 from .terminal import MAIN, ROOT, Terminal, deploy, environment
+
+SETTINGS = """\
+app: tiny
+build:
+  pack: commands
+  commands: [cp text.txt built.txt]
+processes:
+  web: {{health: /up, boot_timeout: 5s, stop_timeout: 2s, healthy_time: 300ms, port: {port}}}
+  worker: {{stop_timeout: 2s, healthy_time: 300ms}}
+"""
 
 
 class Shop:
@@ -23,6 +36,8 @@ class Shop:
     def __init__(self, folder):
         self.folder = folder / "app"
         self.app = tiny_app(self.folder)
+        self.app.settings(SETTINGS.format(port=19000 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])))
+        self.state = folder / "state"
         self.environ = {"XDG_STATE_HOME": str(folder / "state"), "XDG_CACHE_HOME": str(folder / "cache")}
 
     def __call__(self, *words, **more):
@@ -44,16 +59,19 @@ def shop(tmp_path_factory):
     shipped = shop("ship")
     assert shipped.returncode == 0, shipped.stderr
     yield shop
-    shop("stop")
+    Supervisor(Layout(shop.state / "deployer/tiny", "tiny", "local")).shutdown()
 
 
 DOCUMENTS = (ROOT / "docs/reference/json.md").read_text()
 
 
 def documented(command):
-    line = next(line for line in DOCUMENTS.splitlines() if re.match(rf"\| .*`{command}`", line))
-    top = re.sub(r"\[\{.*?\}\]|: \{.*?\}", "", line.split("|")[2].partition("`{")[2].partition("`")[0])
-    return set(re.findall(r"[a-z_]+", top))
+    """The keys that the reference gives the command's document, without those of the objects in it."""
+    row = next(row for row in DOCUMENTS.splitlines() if re.match(rf"\| [^|]*`{command}`", row))
+    keys = row.split("|")[2].partition("`{")[2].partition("}`")[0]
+    while nested := re.search(r": (\[\{[^{}\[\]]*\}\]|\[\]|\{[^{}\[\]]*\})|\[[^{}\[\]]*\]", keys):
+        keys = keys.replace(nested.group(), "")
+    return set(re.findall(r"[a-z_]+", keys))
 
 
 @pytest.mark.parametrize(
@@ -241,11 +259,39 @@ def test_a_run_that_fails_is_told_in_full(shop):
     assert done.returncode == 30
     error = json.loads(done.stdout)["error"]
     assert (error["code"], error["kind"]) == (30, "run-failed")
-    assert error["hosts"][0]["host"] == "local"
+    assert [(one["host"], one["release"], one["ok"]) for one in error["hosts"]] == [("local", current, False)]
     assert "error: " in done.stderr
     shop.app.behave(web="ok")
     assert shop.json("status")["current"] == current
     assert shop.json("releases")["releases"][0]["outcome"] == "restored"
+
+
+def test_while_one_command_writes_another_waits_or_says_who(shop):
+    current = shop.json("status")["current"]
+    shop.app.behave(web="fail-health")
+    writer = subprocess.Popen(
+        [*MAIN, "ship"],
+        cwd=shop.folder,
+        env=environment(**shop.environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in writer.stderr:
+        if line.startswith("running v"):
+            break
+    refused = shop("restart")
+    assert refused.returncode == 41
+    assert "running `deploy ship`" in refused.stderr
+    writer.send_signal(signal.SIGTERM)
+    waited = shop("restart", "worker", "--wait", "60s")
+    out, err = writer.communicate(timeout=60)
+    assert (writer.returncode, out) == (130, "")
+    assert "error: interrupted" in err
+    assert waited.returncode == 0, waited.stderr
+    shop.app.behave(web="ok")
+    assert (shop.json("status")["ok"], shop.json("status")["current"]) == (True, current)
 
 
 def test_stop_and_start(shop):
