@@ -1,8 +1,8 @@
 """Where can a command be cut off?  Named points, so that a test can kill it at every one of them.
 
 `DEPLOYER_FAULT=stage.link:3` kills this process with SIGKILL the third time it passes that point;
-`DEPLOYER_FAULT_TRACE=FILE` appends each point that is passed, with the pid.  Every change of the disk (`agent/durable.py`) and
-every word to a process manager passes one, so a sweep over the trace is a sweep over every step.
+`DEPLOYER_FAULT_TRACE=FILE` appends each point that is passed, with the pid.  Every change of the disk
+(`agent/durable.py`) and every word to a process manager passes one: a sweep over the trace is a sweep over all steps.
 """
 
 from __future__ import annotations

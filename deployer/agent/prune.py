@@ -25,7 +25,7 @@ def prune(request: requests.Prune, host: Host) -> requests.Pruned:
         host.session.check()
         durable.remove(files.release(version), name="prune")
         durable.remove(files.run / f"released-v{version}", name="prune")
-        logs.discard(files.log, version)
+        logs.discard(str(files.log), version)
     with _nobody_builds(files) as free:
         if not free:
             return requests.Pruned(gone, [], 0, 0)

@@ -11,7 +11,7 @@ AWKWARD = {
     "DOLLAR": "$HOME ${PATH} $$ $(id)",
     "HASH": "a # b #c",
     "BLANKS": "  both ends  ",
-    "UNICODE": "größer – 日本語 🙂",
+    "UNICODE": "größer, 日本語 🙂",
     "PERCENT": "100% %(x)s %%",
     "BACKSLASH": "\\n \\ \\\\",
     "EMPTY": "",

@@ -87,7 +87,7 @@ def test_the_lock_names_its_holder_waits_and_dies_with_it(deployed, tiny):
     deployed.deploy("ship")
     tiny.procfile((tiny.folder / "Procfile").read_text().replace("release: ", "release: sleep 60; "))
     holder = deployed.start("ship")
-    eventually(lambda: (deployed.root / "run" / "command").exists(), what="the release command")
+    eventually((deployed.root / "run" / "command").exists, what="the release command")
     refused = deployed.run("restart")
     assert refused.code == 41
     assert "ship" in refused.err
