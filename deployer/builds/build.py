@@ -51,22 +51,8 @@ def build(
         except BuildFailed as failed:
             _keep_log(room, failed, store.cache("logs") / f"{order.commit.id[:12]}.log")
             raise
-        result = Build(
-            id=made.manifest.id,
-            commit=order.commit.id,
-            ref=order.commit.ref,
-            subject=order.commit.subject,
-            pack=pack.name,
-            at=at,
-            seconds=round(clock() - began, 1),
-            files=len(made.manifest.entries),
-            bytes=made.manifest.size,
-            processes={kind.name: kind.command for kind in made.launch.processes},
-            tools=inputs,
-            key=key,
-        )
-        put_in_place(result, made, room, store)
-    return result
+        result = _record(order, pack, made, key=key, tools=inputs, at=at, seconds=round(clock() - began, 1))
+        return put_in_place(result, made, room, store)
 
 
 def cache_key(order: Order, pack: Pack, inputs: Mapping[str, str]) -> str:
@@ -88,8 +74,8 @@ def cache_key(order: Order, pack: Pack, inputs: Mapping[str, str]) -> str:
     )
 
 
-def put_in_place(result: Build, made: Made, room: Room, store: BuildStore) -> None:
-    """Put a finished build into the store, durable when this returns."""
+def put_in_place(result: Build, made: Made, room: Room, store: BuildStore) -> Build:
+    """Put a finished build into the store, durable when this returns it."""
     room.report("step", "storing the build")
     durable.sync_filesystem(room.folder)  # before an object gets its name: a name means content, even after a power cut
     with store.keeping():
@@ -97,6 +83,25 @@ def put_in_place(result: Build, made: Made, room: Room, store: BuildStore) -> No
         point("build.adopted")
         store.publish(result, made.manifest, room.log)
     store.remember(result)
+
+
+def _record(
+    order: Order, pack: Pack, made: Made, *, key: str, tools: Mapping[str, str], at: str, seconds: float
+) -> Build:
+    return Build(
+        id=made.manifest.id,
+        commit=order.commit.id,
+        ref=order.commit.ref,
+        subject=order.commit.subject,
+        pack=pack.name,
+        at=at,
+        seconds=seconds,
+        files=len(made.manifest.entries),
+        bytes=made.manifest.size,
+        processes={kind.name: kind.command for kind in made.launch.processes},
+        tools=tools,
+        key=key,
+    )
 
 
 def _again(known: Build, commit: Commit, store: BuildStore) -> Build:
