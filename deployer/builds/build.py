@@ -52,7 +52,8 @@ def build(
             _keep_log(room, failed, store.cache("logs") / f"{order.commit.id[:12]}.log")
             raise
         result = _record(order, pack, made, key=key, tools=inputs, at=at, seconds=round(clock() - began, 1))
-        return put_in_place(result, made, room, store)
+        put_in_place(result, made, room, store)
+    return result
 
 
 def cache_key(order: Order, pack: Pack, inputs: Mapping[str, str]) -> str:
@@ -74,8 +75,8 @@ def cache_key(order: Order, pack: Pack, inputs: Mapping[str, str]) -> str:
     )
 
 
-def put_in_place(result: Build, made: Made, room: Room, store: BuildStore) -> Build:
-    """Put a finished build into the store, durable when this returns it."""
+def put_in_place(result: Build, made: Made, room: Room, store: BuildStore) -> None:
+    """Put a finished build into the store, durable when this returns."""
     room.report("step", "storing the build")
     durable.sync_filesystem(room.folder)  # before an object gets its name: a name means content, even after a power cut
     with store.keeping():
@@ -83,6 +84,7 @@ def put_in_place(result: Build, made: Made, room: Room, store: BuildStore) -> Bu
         point("build.adopted")
         store.publish(result, made.manifest, room.log)
     store.remember(result)
+    room.report("done", "storing the build")
 
 
 def _record(
