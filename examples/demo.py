@@ -7,6 +7,7 @@ all that deployer keeps for it.  A step that does not go as expected ends the de
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -179,8 +180,9 @@ def tell_where(url: str) -> None:
 
 def stop() -> None:
     """End the app's processes; its files stay."""
-    if ROOT.exists():
+    if (ROOT / "current").is_symlink():
         do("deploy stop")
+        end_manager()
     else:
         say("There is no demo to stop.")
 
@@ -190,10 +192,23 @@ def clean() -> None:
     if (ROOT / "current").is_symlink() and (APP / "deploy.yaml").exists():
         say("Stopping and removing the demo that ran before.")
         do("deploy stop --quiet")
+        end_manager()
     if HOME.exists():
         for folder, _, _ in os.walk(HOME):
             os.chmod(folder, stat.S_IRWXU)
         shutil.rmtree(HOME)
+
+
+def end_manager() -> None:
+    """End the app's supervisord, which has no process left to keep alive; the next `deploy` command starts it."""
+    try:
+        pid = int((ROOT / "run/supervisord.pid").read_text())
+        if os.path.samefile(f"/proc/{pid}/cwd", ROOT):  # nobody else's, should the number have been used again
+            os.kill(pid, signal.SIGTERM)
+            while os.path.exists(f"/proc/{pid}/cwd"):
+                time.sleep(0.05)
+    except (OSError, ValueError):
+        return  # it has ended
 
 
 def do(line: str, *, code: int = 0) -> str:
