@@ -23,7 +23,8 @@ MOST = 20  # paths of one kind that are listed; a build's dependencies are thous
 def diff(ctx: typer.Context, older: ReleaseGiven, newer: Release = None) -> None:
     """Tell what differs between two releases.
 
-    Commits, files, names in the config, processes. Without a second release the current one. Values of the config are never shown.
+    Commits, files, names in the config, processes. Without a second release the current one. Values of the config
+    are never shown.
     """
     from deployer.stages import rollback as stage
 

@@ -35,10 +35,12 @@ def main() -> int:
 
 def _say(text: str) -> int:
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        os.write(1, text.encode())
     except BrokenPipeError:  # `deploy --help | head -3`: nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except OSError as error:
+        os.write(2, f"error: {error.strerror}\n".encode())
+        return 1
     return 0
 
 

@@ -294,6 +294,57 @@ def test_while_one_command_writes_another_waits_or_says_who(shop):
     assert (shop.json("status")["ok"], shop.json("status")["current"]) == (True, current)
 
 
+def test_drift_is_one_document_with_what_was_found_and_the_error(shop):
+    link = shop.state / "deployer/tiny/current"
+    led = os.readlink(link)
+    link.unlink()
+    try:
+        told = shop.json("status", code=50)
+        plain = shop("status")
+    finally:
+        link.symlink_to(led)
+    assert set(told) == {*documented("status"), "error"}
+    assert (told["ok"], told["error"]["kind"]) == (False, "drift")
+    assert plain.stdout.splitlines()[1].split() == ["host", "current", "processes", "drift"]
+    assert "error: local is not as the ledger says: local: `current` names nothing" in plain.stderr
+
+
+def test_a_release_that_was_altered_is_named(shop):
+    current = shop.json("status")["current"]
+    file = shop.state / "deployer/tiny/releases" / current / "app/text.txt"
+    kept = file.rename(file.parent / "kept")  # not written to: it is a link to the content that others have
+    file.write_text("altered\n")
+    try:
+        told = shop.json("verify", current, code=50)
+    finally:
+        kept.replace(file)
+    assert [(one["release"], one["ok"]) for one in told["releases"]] == [(current, False)]
+    assert any("text.txt" in problem for problem in told["releases"][0]["problems"])
+    assert shop.json("verify", current)["ok"]
+
+
+def test_a_tool_that_is_missing_is_told_with_what_to_do(tmp_path):
+    done = deploy("doctor", cwd=tmp_path, PATH="/nowhere")
+    assert done.returncode == 20
+    assert re.search(r"^here +git +NO +not found", done.stdout, re.MULTILINE)
+    assert "apt install git" in done.stderr
+
+
+def test_quiet_leaves_the_answer_alone(shop):
+    done = shop("-q", "restart", "web", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["outcome"] == "succeeded"
+
+
+def test_a_command_is_found_from_elsewhere_and_from_below(shop):
+    (shop.folder / "below").mkdir(exist_ok=True)
+    assert deploy("-C", str(shop.folder / "below"), "status", **shop.environ).returncode == 0
+
+
+def test_the_options_of_a_one_off_command_are_its_own(shop):
+    assert shop("exec", "echo", "-n", "--json", "-v").stdout == "--json -v"
+
+
 def test_stop_and_start(shop):
     assert shop.json("stop")["processes"] == []
     assert "nothing runs here" in shop("ps").stderr

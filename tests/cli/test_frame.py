@@ -139,6 +139,22 @@ def test_a_reader_that_closes_the_pipe_ends_the_printing_quietly():
         assert done.returncode == (2 if "nonsense" in words else 0)
 
 
+def test_an_answer_that_the_disk_does_not_take_is_a_failure():
+    for words in ("--help", "completion bash"):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [*MAIN, *words.split()], stdout=full, stderr=subprocess.PIPE, check=False, text=True, env=environment()
+            )
+        assert (done.returncode, "No space left on device" in done.stderr) == (1, True)
+
+
+def test_closed_streams_are_no_bug():
+    for words in ("--help", "completion bash", "nonsense"):
+        line = f"{' '.join(MAIN)} {words} <&- >&- 2>&-"
+        done = subprocess.run(["bash", "-c", line], check=False, env=environment())
+        assert done.returncode == (2 if words == "nonsense" else 0 if words == "completion bash" else 1)
+
+
 WAITS = """
 import sys, time
 from deployer.cli import frame, table

@@ -7,8 +7,10 @@ hosts is finished and its exit code told.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TextIO
@@ -16,6 +18,7 @@ from typing import Any, TextIO
 from deployer.cli.display import columns, times
 from deployer.cli.display.visible import visible
 
+LOSING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
@@ -123,8 +126,11 @@ def _put(stream: TextIO, text: str | bytes) -> bool:
         else:
             stream.write(text)
         stream.flush()
-    except (OSError, ValueError, AttributeError):  # EPIPE, EIO of a terminal that is gone, a closed stream
+    except (OSError, ValueError, AttributeError) as error:  # EPIPE, EIO of a terminal that is gone, a closed stream
+        lost = isinstance(error, OSError) and error.errno in LOSING and stream is sys.stdout
         with contextlib.suppress(OSError, ValueError, AttributeError):  # or Python complains again when it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if lost:  # a file that lacks our answer must not look like one that has it
+            raise
         return False
     return True
