@@ -28,9 +28,12 @@ def main() -> int:
     if not words and "--json" not in before:
         sys.stderr.write(table.overview())
         return 2
-    from deployer.cli import frame
+    try:
+        from deployer.cli import frame
 
-    return frame.run(before, words)
+        return frame.run(before, words)
+    except KeyboardInterrupt:  # while modules were still being read: nothing was begun
+        return 130
 
 
 def _say(text: str) -> int:
