@@ -26,6 +26,7 @@ def prune(request: requests.Prune, host: Host) -> requests.Pruned:
         durable.remove(files.release(version), name="prune")
         durable.remove(files.run / f"released-v{version}", name="prune")
         logs.discard(str(files.log), version)
+    _prune_programs(host)
     with _nobody_builds(files) as free:
         if not free:
             return requests.Pruned(gone, [], 0, 0)
@@ -35,6 +36,13 @@ def prune(request: requests.Prune, host: Host) -> requests.Pruned:
             durable.remove(files.build(name), name="prune")
         objects, size = _sweep_objects(files)
     return requests.Pruned(gone, builds, objects, size)
+
+
+def _prune_programs(host: Host) -> None:
+    """Agents of older versions: releases have links of their own to the one they were made with."""
+    for name in sorted(os.listdir(host.files.agent)):
+        if name.endswith(".pyz") and f"{host.files.agent}/{name}" != os.path.realpath(host.program):
+            durable.remove(host.files.agent / name, name="prune")
 
 
 def _sweep_objects(files: Layout) -> tuple[int, int]:

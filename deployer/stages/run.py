@@ -14,7 +14,7 @@ from deployer.core.ledger import FAILED, MIXED, RESTORED, SUCCEEDED
 from deployer.core.names import release_name
 from deployer.core.release import Spec
 from deployer.hosts.fleet import Answers
-from deployer.stages import drift
+from deployer.stages import drift, upkeep
 from deployer.stages.events import DONE, STEP, Event
 from deployer.stages.target import Target, listener
 
@@ -63,7 +63,10 @@ def run(target: Target, version: int | None, *, cause: str = "run") -> Ran:
     target.ledger.release(chosen)
     spec = target.primary.call(requests.ReadSpec(chosen), Spec)
     run_release_command(target, spec)
-    return bring_up(target, Wanted(chosen, next_formation(target, spec)), cause=cause)
+    ran = bring_up(target, Wanted(chosen, next_formation(target, spec)), cause=cause)
+    if ran.changed:
+        upkeep.tidy(target)
+    return ran
 
 
 def next_formation(target: Target, spec: Spec) -> dict[str, int]:

@@ -6,9 +6,11 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 from deployer.core import ledger, requests
+from deployer.core.errors import DeployError
+from deployer.core.names import release_name
+from deployer.stages.events import DONE, WARNING, Event
 from deployer.stages.target import Target
 
 
@@ -31,6 +33,19 @@ def prune(target: Target, keep: int | None = None) -> dict[str, requests.Pruned]
     builds = list(dict.fromkeys(build.id for build in target.project.store.list()))[: max(count, 1)]
     request = requests.Prune(sorted(stay), builds)
     return target.fleet.ask(lambda session: session.call(request, requests.Pruned)).all()
+
+
+def tidy(target: Target) -> None:
+    """Prune after a run that succeeded; the run has succeeded whatever becomes of this."""
+    try:
+        pruned = prune(target)
+    except DeployError as error:
+        target.report(Event(WARNING, f"old releases were not pruned: {error.message}"))
+        return
+    gone = sorted({version for host in pruned.values() for version in host.releases})
+    if gone:
+        names = ", ".join(release_name(version) for version in gone)
+        target.report(Event(DONE, f"pruned {names}; `keep` in deploy.yaml is {target.settings.keep}"))
 
 
 def doctor(target: Target) -> list[Finding]:
@@ -66,6 +81,8 @@ def _program(name: str, command: list[str], environ: Mapping[str, str], hint: st
 
 
 def _package(name: str, hint: str) -> Finding:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - only the doctor asks
+
     try:
         return Finding("here", name, version(name), ok=True)
     except PackageNotFoundError:

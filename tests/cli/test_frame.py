@@ -1,6 +1,7 @@
 """`deploy` as a whole: help, what it imports, usage errors and exit codes."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,18 +117,54 @@ def test_the_completion_scripts_are_understood_by_their_shells(shell, tmp_path):
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_bash_completes_commands_and_options(tmp_path):
+@pytest.fixture
+def on_path(tmp_path):
+    """An environment in which `deploy` is a command."""
     command = tmp_path / "deploy"
     command.write_text(f'#!/bin/sh\nexec {" ".join(MAIN)} "$@"\n')
     command.chmod(0o755)
+    environ = environment(HOME=str(tmp_path))
+    return {**environ, "PATH": f"{tmp_path}:{environ['PATH']}"}
+
+
+def what_shell_says(shell, script, environ):
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    done = subprocess.run([shell, "-c", script], capture_output=True, check=False, text=True, env=environ, timeout=60)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_fish_completes_commands_and_options(on_path):
+    script = deploy("completion", "fish").stdout + (
+        'complete -C "deploy roll"; complete -C "deploy config se"; complete -C "deploy completion --dir"\n'
+        'complete -C "deploy completion "\n'
+    )
+    lines = what_shell_says("fish", script, on_path)
+    found = [line.split("\t")[0] for line in lines]
+    assert found[:3] == ["rollback", "set", "--directory"]
+    assert {"bash", "zsh", "fish"} <= set(found)
+
+
+def test_zsh_completes_commands_with_what_they_do(on_path):
+    script = (
+        "compdef() { }; _files() { print files }\n_describe() { print -l -- ${(P)2} }\n"
+        + deploy("completion", "zsh").stdout
+        + "try() { words=(deploy $@); CURRENT=$#words; _deploy }; try roll; try config se; try show nothing-like-it\n"
+    )
+    assert what_shell_says("zsh", script, on_path) == [
+        "rollback:Run an earlier release again: its code and its config.",
+        "set:Set values; makes a new release.",
+        "files",
+    ]
+
+
+def test_bash_completes_commands_and_options(on_path):
     script = deploy("completion", "bash").stdout + (
         'try() { COMP_WORDS=(deploy "$@"); COMP_CWORD=$#; _deploy; echo "${COMPREPLY[@]}"; }\n'
         "try roll; try config se; try completion --dir; try completion f\n"
     )
-    environ = environment()
-    environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, check=False, text=True, env=environ)
-    assert done.stdout.splitlines() == ["rollback", "set", "--directory", "fish"]
+    assert what_shell_says("bash", script, on_path) == ["rollback", "set", "--directory", "fish"]
 
 
 def test_a_reader_that_closes_the_pipe_ends_the_printing_quietly():

@@ -126,7 +126,7 @@ def test_when_supervisord_died_status_says_so_and_run_mends_it(deployed):
 
 
 def test_a_process_that_ignores_sigterm_is_killed_with_its_children(deployed, tiny):
-    tiny.behave(web="ignore-term fork")
+    tiny.behave(web="ignore-sigterm")
     deployed.deploy("ship")
     group = int(deployed.get("/pid"))
     tiny.behave(web="ok")
