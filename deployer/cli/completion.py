@@ -34,8 +34,9 @@ compdef _deploy deploy
 """
 
 FISH = r"""function __deploy_complete
-    set -l words (commandline -opc) (commandline -ct)
-    deploy --complete $words[2..-1] 2>/dev/null
+    set -l words (commandline -opc)
+    set -l last (commandline -ct)
+    deploy --complete $words[2..-1] "$last" 2>/dev/null
 end
 complete -c deploy -a '(__deploy_complete)'
 """
