@@ -1,0 +1,1 @@
+"""How quick is deployer, beside what does the same without it?  `python -m benchmarks`; docs/performance.md tells."""
