@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -18,8 +19,15 @@ def now() -> str:
 
 
 def note(host: Layout, event: str, *, release: Optional[int], text: str = "") -> None:
-    """Append one line; a torn last line of a power cut is closed first, so that it spoils nothing after it."""
-    entry = {"at": now(), "event": event, "release": release, "text": text}
+    """Append one line; a torn last line of a power cut is closed first, so that it spoils nothing after it.
+
+    A disk that is full or read-only must not keep the host from going back: then there is no line.
+    """
+    with contextlib.suppress(OSError):
+        _append(host, {"at": now(), "event": event, "release": release, "text": text})
+
+
+def _append(host: Layout, entry: dict[str, Any]) -> None:
     point("events.append")
     descriptor = os.open(str(host.events), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

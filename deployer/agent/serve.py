@@ -17,6 +17,7 @@ from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
 from deployer.agent.managers import ProcessManager
 from deployer.agent.session import Lost, Session
+from deployer.agent.transfer import has_build
 from deployer.agent.verbs import verb, writes
 from deployer.core import canonical, names, wire
 from deployer.core.errors import DeployError, ReleaseRefused, UsageError
@@ -132,7 +133,7 @@ def _opened(files: Layout, recovered: list[str]) -> Opened:
         machine=platform.machine(),
         head_seq=seq,
         head=head,
-        builds=[name for name in _names(files.builds) if names.BUILD.match(name)],
+        builds=[name for name in _names(files.builds) if names.BUILD.match(name) and has_build(files, name)],
         tools=_names(files.agent),
         recovered=recovered,
     )

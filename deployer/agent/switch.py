@@ -22,7 +22,8 @@ from deployer.core.release import Spec
 def switch(request: requests.Switch, host: Host) -> requests.Switched:
     """Bring `version` with its formation up; `RunFailed` when it did not and what served before serves again."""
     begun = time.monotonic()
-    spec = stage.check(host.files, request.version)
+    look = stage.spec if request.stopped else stage.check  # a damaged release can still be stopped
+    spec = look(host.files, request.version)
     before = pending.confirmed(ledger.read(host.files))
     after = pending.State(request.version, request.formation, request.stopped)
     host.manager.ensure()
@@ -42,11 +43,12 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
     guard = Guard(host)
     try:
         _bring_up(request, host, spec, wanted)
-    except DeployError as error:
+    except (DeployError, OSError) as failure:
+        error = failure if isinstance(failure, DeployError) else _of_the_host(failure)
         restored = recovery.restore_pending(host.files, host.manager, error.message)
         guard.dismiss()
-        raise _undone(error, previous, restored=restored) from error
-    except (Lost, OSError):
+        raise _undone(error, previous, restored=restored) from failure
+    except Lost:
         recovery.restore_pending(host.files, host.manager, "the operator was lost")
         guard.dismiss()
         raise
@@ -84,6 +86,10 @@ def _check_ports(spec: Spec, wanted: list[Process], running: list[Process]) -> N
                 f"port {process.port}, which {process.name} has, is held by {by}",
                 hint=f"stop it, or give `processes.{process.type}.port` another first port in deploy.yaml",
             )
+
+
+def _of_the_host(failure: OSError) -> RunFailed:
+    return RunFailed(f"{failure.filename or 'this host'}: {failure.strerror}", hint="mend this and run it again")
 
 
 def _undone(error: DeployError, previous: int | None, *, restored: bool) -> DeployError:

@@ -9,7 +9,6 @@ import typer
 from deployer.cli import options
 from deployer.cli.call import Call
 from deployer.cli.outcome import name_or_none
-from deployer.core import requests
 
 
 def events(
@@ -22,9 +21,10 @@ def events(
     Staged, switched, confirmed, restored, restarted: also what nobody was connected to see.
     """
     call: Call = ctx.obj
-    request = requests.ReadEvents(options.number("-n", lines))
+    from deployer.stages import view
+
     with call.opened() as target:
-        told = target.fleet.ask(lambda session: session.call(request, requests.Events)).all()
+        told = view.events(target, options.number("-n", lines))
     entries = [
         {
             "at": str(entry.get("at", "")),
@@ -33,10 +33,8 @@ def events(
             "release": name_or_none(entry.get("release")),
             "text": str(entry.get("text", "")),
         }
-        for host, known in told.items()
-        for entry in known.events
+        for host, entry in told
     ]
-    entries.sort(key=lambda entry: str(entry["at"]))
     rows = [
         [call.screen.moment(str(e["at"])), str(e["host"]), str(e["event"]), str(e["release"] or ""), str(e["text"])]
         for e in entries

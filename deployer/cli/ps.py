@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -71,4 +71,4 @@ def lines(rows: list[tuple[str, Seen]], screen: Screen) -> list[str]:
 
 
 def _moment(seen: Seen) -> str:
-    return f"{datetime.fromtimestamp(seen.since, timezone.utc):%Y-%m-%dT%H:%M:%SZ}" if seen.since else ""
+    return f"{datetime.fromtimestamp(seen.since, UTC):%Y-%m-%dT%H:%M:%SZ}" if seen.since else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -58,14 +59,28 @@ class LocalChannel:
         """End its input and wait for its end."""
         with contextlib.suppress(OSError):
             self.writer.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout)
+        _await(self._process, timeout)
         self.reader.close()
 
     def complaint(self) -> str:
         """The end of what it printed on stderr."""
         self._stderr.seek(0)
         return self._stderr.read()[-4000:].decode(errors="replace")
+
+
+def _await(process: subprocess.Popen[bytes], timeout: float) -> None:
+    """Wait for its end.  By pidfd_open(2): `Popen.wait(timeout)` would look only every 50 ms."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:  # an old kernel
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout)
+        return
+    try:
+        if select.select([descriptor], [], [], timeout)[0]:
+            process.wait()
+    finally:
+        os.close(descriptor)
 
 
 def _environment() -> dict[str, str]:

@@ -19,6 +19,7 @@ from deployer.stages.events import DONE, STEP, Event
 from deployer.stages.target import Target, listener
 
 LAST_LINES = 20
+DOING = {"stop": "stopping", "start": "starting", "scale": "scaling", "restart": "restarting"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
         by=target.operator.who,
         at=target.operator.now(),
     )
-    step = f"{'stopping' if wanted.stopped else 'running'} {name}"
+    step = f"{DOING.get(cause, 'running')} {name}"
     target.report(Event(STEP, step))
     answers = target.fleet.ask(lambda session: session.call(request, requests.Switched))
     if answers.failures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from deployer.core import requests
 from deployer.core.errors import NotFound
@@ -110,6 +111,15 @@ def verify(target: Target, only: Release | None = None) -> list[Verified]:
             told = session.call(request, requests.Problems)
             results.append(Verified(release.version, session.host.name, told.problems))
     return results
+
+
+def events(target: Target, lines: int) -> list[tuple[str, dict[str, Any]]]:
+    """The newest `lines` entries of every host's own events, each with its host, oldest first."""
+    request = requests.ReadEvents(lines)
+    told = target.fleet.ask(lambda session: session.call(request, requests.Events)).all()
+    return sorted(
+        ((host, entry) for host, known in told.items() for entry in known.events), key=lambda e: str(e[1]["at"])
+    )
 
 
 def _line(target: Target, release: Release, present: list[int]) -> ReleaseLine:

@@ -1,7 +1,7 @@
 """What is printed, on a terminal of 80 columns and elsewhere."""
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -112,7 +112,7 @@ def test_control_characters_are_written_out(text, shown):
     ],
 )
 def test_times_are_told_as_people_say_them(at, shown):
-    assert times.moment(at, now=datetime(2026, 1, 2, 3, 4, 30, tzinfo=timezone.utc)) == shown
+    assert times.moment(at, now=datetime(2026, 1, 2, 3, 4, 30, tzinfo=UTC)) == shown
 
 
 def test_durations_and_sizes_are_short():

@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from deployer.agent import sockets
 from tests.apps.tiny import TinyApp, tiny_app
 
 from .deployed import Deployed
@@ -22,8 +23,10 @@ _blocks = itertools.count()
 @pytest.fixture
 def port():
     """The first of a hundred ports that no other test has."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    return 20000 + worker * 5000 + next(_blocks) % 50 * 100
+    while True:
+        first = 10000 + (os.getpid() * 13 + next(_blocks)) % 220 * 100  # below the ports that the kernel gives to clients
+        if all(sockets.free(port) for port in range(first, first + 10)):
+            return first
 
 
 @pytest.fixture

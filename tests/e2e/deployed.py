@@ -48,9 +48,11 @@ class Deployed:
     port: int
     env: dict[str, str] = field(default_factory=dict)
 
+    place: Path | None = None  # where deploy.yaml puts the target, if it says so
+
     @property
     def root(self) -> Path:
-        return self.home / "state" / "deployer" / self.app
+        return self.place or self.home / "state" / "deployer" / self.app
 
     @property
     def environ(self) -> dict[str, str]:

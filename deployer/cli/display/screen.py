@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from deployer.cli.display import columns, times
@@ -79,7 +79,7 @@ class Screen:
 
     def moment(self, text: str) -> str:
         """A time as a person at this terminal (`2 min ago`) or the reader of a file wants it."""
-        return times.moment(text, now=datetime.now(timezone.utc) if self.terminal else None)
+        return times.moment(text, now=datetime.now(UTC) if self.terminal else None)
 
     def styled(self, text: str, style: str) -> str:
         """`text` for standard output, in colour if there is any."""

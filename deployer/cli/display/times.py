@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -10,11 +10,11 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 def moment(text: str, *, now: datetime | None) -> str:
     """The RFC 3339 time `text` for people: `2 min ago` seen from `now`, or local date and time without a `now`."""
     try:
-        then = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        then = datetime.fromisoformat(text)
     except ValueError:
         return text
     if then.tzinfo is None:
-        then = then.replace(tzinfo=timezone.utc)
+        then = then.replace(tzinfo=UTC)
     if now is None:
         return f"{then.astimezone():%Y-%m-%d %H:%M:%S}"
     age = (now - then).total_seconds()
