@@ -12,13 +12,13 @@ MAKEFLAGS += --no-print-directory
 help: ## say what there is
 	@echo "deployer: strict build, release and run deployments.  Say one of:"
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
-	@echo "It needs git and Python 3.10 or newer; Node.js only for the tests of Node apps."
+	@echo "It needs git and Python 3.11 or newer; Node.js only for the tests of Node apps."
 
 setup: $(STAMP) ## make .venv with deployer and what its tests need (once)
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	  { echo "$(PYTHON) is too old or missing: Python 3.10 or newer, or make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is too old or missing: Python 3.11 or newer, or make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "making .venv ..."; $(PYTHON) -m venv .venv || uv venv --quiet --seed --clear .venv; } || \
 	  { rm -rf .venv; echo "no virtual environment can be made (Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo "installing deployer and its tools into .venv ..."
@@ -34,7 +34,7 @@ demo-stop: $(STAMP) ## stop the demo's app; its files stay
 	@$(BIN)/python examples/demo.py stop
 
 test: $(STAMP) ## every test that this machine can run; says at the end what it could not
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -o faulthandler_timeout=600
 
 test-fast: $(STAMP) ## rules and single steps, in seconds
 	@$(BIN)/python -m pytest -n $(JOBS) -q -m "not slow and not registry"

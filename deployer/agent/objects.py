@@ -6,10 +6,12 @@ Objects are linked into release directories; an operator's builds live in the sa
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 import shutil
+import stat
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +29,11 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes:
         """Up to `size` bytes, b"" at the end."""
         ...
+
+
+def is_frozen(status: os.stat_result) -> bool:
+    """Whether a file has an object's form: read-only, without a time.  A layer's files have, and are never changed."""
+    return stat.S_IMODE(status.st_mode) in (0o444, 0o555) and status.st_mtime_ns == 0
 
 
 class Objects:
@@ -87,6 +94,13 @@ class Objects:
             shutil.copymode(path, part)
             os.unlink(path)
             self._settle(part, file)
+
+    def share(self, path: str, file: File) -> None:
+        """Keep the content of a file that is as an object has to be already, without moving it away."""
+        self._make_folder(file)
+        point("object.link")
+        with contextlib.suppress(FileExistsError):
+            os.link(path, self.path(file))
 
     def link(self, file: File, target: str) -> None:
         """Make `target` the content of `file`: a hard link, or a copy where the file system allows no more links."""

@@ -14,7 +14,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 
-from deployer.agent.objects import Objects
+from deployer.agent.objects import Objects, is_frozen
 from deployer.core.errors import BuildFailed
 from deployer.core.manifest import Entry, File, Link, unsafe_link, unsafe_path
 
@@ -59,15 +59,22 @@ def adopt(tree: str, entries: Sequence[Entry], objects: Objects) -> None:
         if isinstance(entry, File):
             stored = objects.path(entry)
             if stored not in done and not objects.has(entry):
-                path = f"{tree}/{entry.path}"
-                if os.lstat(path).st_nlink > 1:  # shared with a package tool's cache: that one is not ours to freeze
-                    shutil.copyfile(path, f"{path}{_COPY}", follow_symlinks=False)
-                    path += _COPY
-                objects.adopt(path, entry)
+                _adopt(f"{tree}/{entry.path}", entry, objects)
             done.add(stored)
 
 
 _COPY = ".deployer-copy"
+
+
+def _adopt(path: str, file: File, objects: Objects) -> None:
+    status = os.lstat(path)
+    if status.st_nlink == 1:
+        objects.adopt(path, file)
+    elif is_frozen(status):
+        objects.share(path, file)
+    else:  # shared with a package tool's cache: that one is not ours to freeze
+        shutil.copyfile(path, f"{path}{_COPY}", follow_symlinks=False)
+        objects.adopt(f"{path}{_COPY}", file)
 
 
 def matcher(patterns: Sequence[str]) -> re.Pattern[str] | None:
