@@ -24,7 +24,9 @@ _blocks = itertools.count()
 def port():
     """The first of a hundred ports that no other test has."""
     while True:
-        first = 10000 + (os.getpid() * 13 + next(_blocks)) % 220 * 100  # below the ports that the kernel gives to clients
+        first = (
+            10000 + (os.getpid() * 13 + next(_blocks)) % 220 * 100
+        )  # below the ports that the kernel gives to clients
         if all(sockets.free(port) for port in range(first, first + 10)):
             return first
 

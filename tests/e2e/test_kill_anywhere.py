@@ -26,6 +26,9 @@ COMMANDS = {
 }
 
 
+SWEPT_LATER = {"objects", "builds", "made", "cache"}  # a build may be at work there: what is an hour old goes
+
+
 class Sweep:
     """One command, killed again and again on the same target, which must stand it all."""
 
@@ -33,7 +36,9 @@ class Sweep:
         self.name, self.deployed, self.tiny, self.n = name, deployed, tiny, 0
         tiny.say("text 0")
         deployed.deploy("ship")
-        self.text = "text 0"
+        if name == "prune":  # the current release and the one before it always stay
+            tiny.say("text 00")
+            deployed.deploy("ship")
 
     def prepare(self):
         """Bring the target to where the command has work to do; what it serves is known."""
@@ -64,8 +69,8 @@ class Sweep:
         """After the same command again: everything agrees, and nothing is left over."""
         deployed = self.deployed
         assert deployed.differences() == []
-        left = [p for p in deployed.root.rglob(".tmp-*") if "objects" not in p.parts and "cache" not in p.parts]
-        assert left == []
+        left = {path.relative_to(deployed.root).parts[0] for path in deployed.root.rglob(".tmp-*")}
+        assert left <= SWEPT_LATER
         assert not (deployed.root / "run" / "pending").exists()
         if self.name in ("run", "ship"):
             assert deployed.get("/").strip() == f"text {self.n}"
