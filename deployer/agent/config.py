@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 from deployer.agent import durable, stage
 from deployer.agent.context import Host
@@ -51,7 +50,7 @@ def key(files: Layout) -> bytes:
     try:
         return files.key.read_bytes()
     except FileNotFoundError:
-        durable.write(files.key, secrets.token_bytes(KEY_BYTES), mode=0o400, name="key")
+        durable.write(files.key, os.urandom(KEY_BYTES), mode=0o400, name="key")
         return files.key.read_bytes()
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import secrets
 import shutil
 from pathlib import Path
 from typing import Union
@@ -23,7 +22,7 @@ TEMPORARY = ".tmp-"
 def temporary(path: PathLike) -> str:
     """A name beside `path` that nothing else uses; what a kill leaves of these is swept by the next writer."""
     folder, name = os.path.split(str(path))
-    return os.path.join(folder, f"{TEMPORARY}{name}-{secrets.token_hex(6)}")
+    return os.path.join(folder, f"{TEMPORARY}{name}-{os.urandom(6).hex()}")
 
 
 def write(path: PathLike, content: bytes, *, mode: int = 0o644, name: str = "write") -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import pwd
 import sys
-import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -96,6 +94,8 @@ def _as_failure(error: Exception) -> DeployError:
     if isinstance(error, OSError) and error.errno:
         where = f"{error.filename}: " if error.filename else ""
         return ReleaseRefused(f"{where}{error.strerror}", hint="nothing was switched; mend this and run it again")
+    import traceback  # noqa: PLC0415 - for a failure that should not be: no start pays for it
+
     return DeployError(f"{type(error).__name__}: {error}", output=traceback.format_exc())
 
 
@@ -129,8 +129,8 @@ def _opened(files: Layout, recovered: list[str]) -> Opened:
     return Opened(
         root=str(files.root),
         user=pwd.getpwuid(os.geteuid()).pw_name,
-        python=platform.python_version(),
-        machine=platform.machine(),
+        python=".".join(map(str, sys.version_info[:3])),
+        machine=os.uname().machine,
         head_seq=seq,
         head=head,
         builds=[name for name in _names(files.builds) if names.BUILD.match(name) and has_build(files, name)],

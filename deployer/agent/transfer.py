@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 import zlib
 
 from deployer.agent import durable
@@ -49,6 +48,8 @@ def put_build(request: requests.PutBuild, host: Host) -> requests.Done:
 
 def put_tool(request: requests.PutTool, host: Host) -> requests.Done:
     """Take a zip archive and unpack it to `agent/<name>`, whole or not at all."""
+    import zipfile  # noqa: PLC0415 - nearly no session brings a tool
+
     content = host.session.stream().read()
     if canonical.sha256(content) != request.sha256:
         raise Drift(f"{request.name}: what arrived is not what was sent", hint="run the command again")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -22,6 +23,8 @@ FORMAT = 1
 LONGEST_PATH = 1024
 LONGEST_PART = 255
 DEEPEST = 64
+_PLAIN = re.compile(r"(?:\.?[A-Za-z0-9_+@-][A-Za-z0-9_.+@~ -]*/){0,30}\.?[A-Za-z0-9_+@-][A-Za-z0-9_.+@~ -]*\Z")
+_FILE = re.compile(r"f (644|755) ([0-9a-f]{64}) ([0-9]+) (.+)\Z", re.DOTALL)
 
 
 class BadManifest(ValueError):
@@ -185,6 +188,8 @@ def check_runtimes(launch: dict[str, Any], entries: tuple[Entry, ...]) -> None:
 
 def unsafe_path(path: str) -> str:
     """Why `path` may not be made below a release, or ''."""
+    if len(path) <= LONGEST_PART and _PLAIN.match(path):  # nearly all; the rest is looked at part by part
+        return ""
     parts = path.split("/")
     if not path or path.startswith("/"):
         return "an absolute or empty path"
@@ -221,9 +226,10 @@ def _line(entry: Entry) -> str:
 
 def _entry(line: str) -> Entry:
     if line.startswith("f "):
-        _, mode, sha256, size, path = line.split(" ", 4)
-        if mode not in ("644", "755") or len(sha256) != 64 or set(sha256) - set("0123456789abcdef") or size[:1] == "-":
+        found = _FILE.match(line)
+        if found is None:
             raise BadManifest(f"not an entry: {line!r}")
+        mode, sha256, size, path = found.groups()
         return File(path, sha256, int(size), mode == "755")
     decoder = json.JSONDecoder()
     target, end = decoder.raw_decode(line, 2)
