@@ -35,7 +35,7 @@ demo-stop: $(STAMP) ## stop the demo's app; its files stay
 	@$(BIN)/python examples/demo.py stop
 
 test: $(STAMP) ## every test that this machine can run; says at the end what it could not
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -o faulthandler_timeout=600
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -o faulthandler_timeout=600
 
 test-fast: $(STAMP) ## the rules alone: no app is built or run
 	@$(BIN)/python -m pytest -n $(JOBS) -q -m "not slow and not registry" $(FAST)

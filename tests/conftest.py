@@ -10,6 +10,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "needs(*programs): skipped where one of these programs is missing")
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "node" in item.nodeid.rpartition("/")[2]:  # tests/builds/test_node….py, test_the_node_app_…
+            item.add_marker(pytest.mark.needs("node", "npm"))
+
+
 def pytest_runtest_setup(item):
     for mark in item.iter_markers("needs"):
         missing = [program for program in mark.args if shutil.which(program) is None]
