@@ -133,7 +133,8 @@ class BuildStore:
     def remember(self, build: Build) -> None:
         """Let the next build of the same key and commit be a cache hit."""
         durable.make_directory(self.root / "made")
-        durable.write(self.root / "made" / f"{build.key}.{build.commit}", _render(build), name="build.remember")
+        with self.keeping():  # so that no sweep takes what is being written
+            durable.write(self.root / "made" / f"{build.key}.{build.commit}", _render(build), name="build.remember")
 
     @contextlib.contextmanager
     def keeping(self) -> Iterator[None]:
@@ -146,7 +147,7 @@ class BuildStore:
     def workshop(self) -> Iterator[str]:
         """A scratch folder on the store's file system; it vanishes afterwards, or with the next build after a kill."""
         durable.make_directory(self.root)
-        path = durable.temporary(f"{self.root}/{WORKSHOP}").replace(durable.TEMPORARY, "")
+        path = f"{self.root}/{os.path.basename(durable.temporary(WORKSHOP)).removeprefix(durable.TEMPORARY)}"
         with contextlib.ExitStack() as alive:
             try:
                 with _locked(f"{self.root}/workshops.lock", fcntl.LOCK_EX):  # who sweeps sees a folder with its lock
@@ -184,11 +185,11 @@ class BuildStore:
             if name.startswith(f"{WORKSHOP}-"):
                 with contextlib.suppress(BlockingIOError), _locked(f"{self.root}/{name}/alive", _IF_FREE):
                     durable.remove_tree(f"{self.root}/{name}")
-        builds = f"{self.root}/builds"
         with contextlib.suppress(BlockingIOError), _locked(f"{self.root}/objects.lock", _IF_FREE):
-            for name in os.listdir(builds) if os.path.isdir(builds) else ():  # nobody publishes now
-                if name.startswith(durable.TEMPORARY):
-                    durable.remove(f"{builds}/{name}", name="build.sweep")
+            for folder in (f"{self.root}/builds", f"{self.root}/made"):
+                for name in os.listdir(folder) if os.path.isdir(folder) else ():  # nobody publishes now
+                    if name.startswith(durable.TEMPORARY):
+                        durable.remove(f"{folder}/{name}", name="build.sweep")
 
 
 _IF_FREE = fcntl.LOCK_EX | fcntl.LOCK_NB
