@@ -64,7 +64,7 @@ def forget(files: Layout) -> None:
 
 
 def ports(files: Layout) -> dict[str, int]:
-    """The first port of each process type, as handed out for good."""
+    """The first port of each process type, as handed out for good by the newest confirmed run."""
     try:
         known = json.loads((files.run / "ports").read_bytes())
     except FileNotFoundError:
@@ -72,7 +72,10 @@ def ports(files: Layout) -> dict[str, int]:
     return {str(name): int(port) for name, port in known.items()}
 
 
-def keep_ports(files: Layout, handed_out: dict[str, int]) -> None:
-    """Remember which ports were handed out."""
-    if handed_out != ports(files):
+def keep_ports(files: Layout, handed_out: dict[str, int], *, confirmed: bool = False) -> None:
+    """Remember which ports were handed out, once the run that got them is confirmed.
+
+    Until then they stand in the pending switch alone: a run that fails must not move what served before.
+    """
+    if confirmed and handed_out != ports(files):
         durable.write(files.run / "ports", wire.dump(handed_out), name="ports")

@@ -6,14 +6,23 @@ The ledger decides: a pending switch whose attempt has a record that it succeede
 from __future__ import annotations
 
 import os
+import re
+import time
 
-from deployer.agent import durable, events, ledger, pending, readiness, rolling, stage
+from deployer.agent import durable, events, ledger, pending, readiness, rolling, sockets, stage
 from deployer.agent.command import end_leftover_command
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.managers import ProcessManager
+from deployer.agent.supervisor_conf import PROCESSES
+from deployer.core import formation
 from deployer.core.errors import DeployError
+from deployer.core.formation import Process
 from deployer.core.ledger import SUCCEEDED
+from deployer.core.manifest import ProcessType
+
+UNLOCKED = re.compile(re.escape(durable.TEMPORARY) + r"(target|[0-9a-f]{64}\.pyz)-")
+YOUNG = 60.0  # seconds
 
 
 def recover(files: Layout, manager: ProcessManager) -> list[str]:
@@ -34,10 +43,9 @@ def recover(files: Layout, manager: ProcessManager) -> list[str]:
 def sweep(files: Layout) -> list[str]:
     """Remove temporary files, and release directories that no record names."""
     told = []
-    inner = [files.run / name for name in _names(files.run) if os.path.isdir(files.run / name)]
-    for folder in (files.root, files.releases, files.ledger, files.run, files.agent, *inner):
+    for folder in (files.root, files.releases, files.ledger, files.run, files.agent, files.root / PROCESSES):
         for name in _names(folder):
-            if name.startswith(durable.TEMPORARY):
+            if name.startswith(durable.TEMPORARY) and not _being_made(folder / name):
                 durable.remove(folder / name, name="sweep")
     recorded = ledger.read(files).releases
     for name in _names(files.releases):
@@ -45,6 +53,16 @@ def sweep(files: Layout) -> list[str]:
             durable.remove(files.releases / name, name="sweep")
             told.append(f"{name} was never finished; its directory was removed")
     return told
+
+
+def _being_made(path: os.PathLike[str]) -> bool:
+    """Whether a session that does not hold the lock (yet) is just writing it: the agent's program, the root's mark."""
+    if not UNLOCKED.match(os.path.basename(path)):
+        return False
+    try:
+        return abs(time.time() - os.lstat(path).st_mtime) < YOUNG
+    except FileNotFoundError:  # it has its name now
+        return True
 
 
 def restore_pending(files: Layout, manager: ProcessManager, why: str) -> bool:
@@ -56,14 +74,12 @@ def restore_pending(files: Layout, manager: ProcessManager, why: str) -> bool:
     events.note(files, "restoring", release=after.version, text=f"{why}; {_serving(before)}")
     if before is None:
         durable.remove(files.current, name="current")
-        wanted = []
     else:
         durable.point_link(files.current, f"releases/v{before.version}", name="current")
-        wanted = before.processes(waiting.ports)
     serves = True
     try:
         manager.ensure()
-        types = stage.spec(files, before.version).types if before else {}
+        wanted, types = _as_it_was(files, before, waiting.ports) if before else ([], {})
         rolling.bring(manager, wanted, types, check=lambda: None)
         readiness.await_ready(manager, wanted, types, check=lambda: None)
     except DeployError as error:
@@ -79,8 +95,18 @@ def confirm_pending(files: Layout, attempt: str) -> None:
     """The run is in the ledger: the switch stays."""
     waiting = pending.read(files)
     if waiting is not None and waiting.attempt == attempt:
+        pending.keep_ports(files, waiting.ports, confirmed=True)
         events.note(files, "confirmed", release=waiting.after.version)
         pending.forget(files)
+
+
+def _as_it_was(
+    files: Layout, before: pending.State, handed_out: dict[str, int]
+) -> tuple[list[Process], dict[str, ProcessType]]:
+    """The processes of `before` on the ports that they had, whatever the switch has `handed_out`; and their types."""
+    spec = stage.spec(files, before.version)
+    known = {**handed_out, **pending.ports(files)}
+    return before.processes(formation.allocate(spec.launch.processes, known, sockets.free)), spec.types
 
 
 def _serving(before: pending.State | None) -> str:
