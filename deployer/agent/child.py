@@ -17,6 +17,7 @@ from deployer.core.release import Spec
 from deployer.core.secret import reveal
 
 PATIENCE = 10.0  # seconds between SIGTERM and SIGKILL
+LAST = 1 << 20  # bytes that a pipe can hold: more, after a command's end, was written by what it has left behind
 
 
 def identity(spec: Spec) -> dict[str, Any]:

@@ -1,24 +1,28 @@
 """The release command: run once for a release, before its first switch, with the release's own environment.
 
-A mark says that it succeeded; a record of its process lets the next session end one that outlived its agent, so that
-two never run at the same time.
+A mark says that it succeeded; a note, written before it starts, lets the next session end one that outlived its agent,
+so that two never run at the same time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import subprocess
 import time
-from typing import Optional
 
-from deployer.agent import child, durable, stage
+from deployer.agent import child, durable, leftovers, stage
 from deployer.agent.context import Host
+from deployer.agent.environment import marks
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
-from deployer.agent.procfs import stat
+from deployer.agent.started import Started
 from deployer.core import requests, wire
+from deployer.core.release import Spec
+
+KIND = "release"  # what its processes find as DEPLOY_PROCESS
 
 
 def run_release_command(request: requests.RunReleaseCommand, host: Host) -> requests.Ended:
@@ -28,11 +32,12 @@ def run_release_command(request: requests.RunReleaseCommand, host: Host) -> requ
     if not spec.launch.release_command or mark.exists():
         return requests.Ended(0, skipped=True)
     begun = time.monotonic()
+    _announce(host.files, spec)
     point("command.start")
     process = subprocess.Popen(
         ["/bin/sh", "-c", spec.launch.release_command],
         cwd=child.home(host.files, request.version),
-        env=child.environment_of(host.files, spec, "release"),
+        env=child.environment_of(host.files, spec, KIND),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -40,7 +45,6 @@ def run_release_command(request: requests.RunReleaseCommand, host: Host) -> requ
         **child.identity(spec),
     )
     with child.ending(process):
-        _record(host.files, process.pid)
         _relay(process, host)
         code = child.exit_code(process.wait())
     point("command.ended")
@@ -51,39 +55,42 @@ def run_release_command(request: requests.RunReleaseCommand, host: Host) -> requ
 
 
 def end_leftover_command(files: Layout) -> list[str]:
-    """End a release command whose agent died, so that it never runs twice at once."""
+    """End a release command whose agent died, wherever its processes went, so that it never runs twice at once."""
     try:
         left = json.loads((files.run / "command").read_bytes())
     except FileNotFoundError:
         return []
-    told = []
-    if started(left["pid"]) == left["started"]:
-        child.end_group(left["pid"], lambda: started(left["pid"]) is None)
+    told, marked = [], left.get("marks", [])
+    nobody = Started(pid=0, ticks=0, boot="", at=0, starts=0, port=0, stop_timeout=child.PATIENCE, marks=marked)
+    if leftovers.members(nobody):
+        leftovers.end(nobody)
         told.append("a release command that was cut off was ended")
     durable.remove(files.run / "command", name="command")
     return told
 
 
-def started(pid: int) -> Optional[int]:
-    """When the process `pid` began, in ticks since boot; None where there is none.  With it a pid names one process."""
-    found = stat(pid)
-    return found.started if found and found.alive else None
-
-
-def _record(files: Layout, pid: int) -> None:
-    durable.write(files.run / "command", wire.dump({"pid": pid, "started": started(pid)}), name="command")
+def _announce(files: Layout, spec: Spec) -> None:
+    """Say before it starts by what its processes are known: a pid would come too late for a kill just after."""
+    marked = marks(spec, KIND, app=child.home(files, spec.version))
+    told = {"marks": [f"{name}={value}" for name, value in marked.items()]}
+    durable.write(files.run / "command", wire.dump(told), name="command")
 
 
 def _relay(process: subprocess.Popen[bytes], host: Host) -> None:
     """Pass the output on until the command has ended; what its own background children print later is nobody's."""
     assert process.stdout is not None
-    descriptor = process.stdout.fileno()
-    while True:
+    descriptor, left, opened = process.stdout.fileno(), child.LAST, True
+    while left > 0 and opened:
         host.session.check()
         ended = process.poll() is not None
         ready, _, _ = select.select([descriptor], [], [], 0 if ended else 0.1)
         block = os.read(descriptor, 1 << 16) if ready else b""
         if block:
             host.session.send(wire.STDOUT, block)
-        elif ready or ended:
-            return
+            left -= len(block) if ended else 0
+        else:
+            opened = not (ready or ended)
+    while process.poll() is None:  # it writes elsewhere
+        host.session.check()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)

@@ -6,6 +6,7 @@ without a word before it means that the agent died.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import subprocess
@@ -48,7 +49,8 @@ class Guard:
     def dismiss(self) -> None:
         """The switch is confirmed or undone; the guard lets go of the lock before this returns."""
         if self._writing >= 0:
-            os.write(self._writing, DISMISSED)
+            with contextlib.suppress(BrokenPipeError):  # somebody has killed it: there is nobody to dismiss
+                os.write(self._writing, DISMISSED)
             os.close(self._writing)
             self._writing = -1
             self._process.wait()

@@ -13,6 +13,7 @@ from deployer.agent.durable import write_all
 from deployer.core.errors import TargetLocked
 
 POLL = 0.05
+GRACE = 0.25  # seconds: whoever only asks `held` has the lock for a moment, and is no holder
 
 
 class Lock:
@@ -25,7 +26,7 @@ class Lock:
     def take(self, holder: dict[str, str], wait: float, waiting: Callable[[str], None]) -> None:
         """Hold the lock for `holder`, or `TargetLocked` after `wait` seconds; `waiting` is told once for whom."""
         descriptor = os.open(str(self.path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        deadline, told = time.monotonic() + wait, False
+        deadline, told = time.monotonic() + max(wait, GRACE), False
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,7 +36,7 @@ class Lock:
                 if time.monotonic() >= deadline:
                     os.close(descriptor)
                     raise TargetLocked(f"the target is held by {who}") from None
-                if not told:
+                if wait and not told:
                     waiting(f"waiting for {who}")
                     told = True
                 time.sleep(POLL)

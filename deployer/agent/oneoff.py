@@ -35,6 +35,8 @@ def exec_(request: requests.Exec, host: Host) -> requests.Ended:
         raise NotFound(
             f"there is no command {request.argv[0]!r} in v{version}", hint="a shell line runs as `sh -c '…'`"
         ) from None
+    except OSError as error:  # a file that is no program, a folder, too many arguments
+        raise NotFound(f"{request.argv[0]!r} cannot be run in v{version}: {error.strerror}", hint="") from None
     with child.ending(process):
         ends.close_theirs()
         code = _relay(process, host, ends)
@@ -107,8 +109,8 @@ def _start(request: requests.Exec, spec: Spec, env: dict[str, str], cwd: str, en
 
 def _relay(process: subprocess.Popen[bytes], host: Host, ends: _Ends) -> int:
     """Pass everything both ways until the process has ended and its output is told."""
-    opened = dict(ends.outputs)
-    while opened:
+    opened, left = dict(ends.outputs), child.LAST
+    while opened and left > 0:
         ended = process.poll() is not None
         ready, _, _ = select.select(list(opened), [], [], 0 if ended else 0.02)
         if not ready and ended:
@@ -117,6 +119,7 @@ def _relay(process: subprocess.Popen[bytes], host: Host, ends: _Ends) -> int:
             block = _read(descriptor)
             if block:
                 host.session.send(opened[descriptor], block)
+                left -= len(block) if ended else 0
             else:
                 del opened[descriptor]
         _obey(process, host, ends)

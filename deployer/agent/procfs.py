@@ -10,7 +10,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the launcher imports this module on every start: `typing` would cost it more than all the rest
-    from collections.abc import Iterable
+    from collections.abc import Collection
     from typing import Optional
 
 
@@ -81,13 +81,22 @@ def family(pid: int) -> list[Stat]:
     return [process for process in found.values() if process.alive]
 
 
-def carries(pid: int, marks: Iterable[str]) -> bool:
-    """Whether the process was started with all these `NAME=value` in its environment."""
+def carries(pid: int, marks: Collection[str]) -> bool:
+    """Whether the process was started with all these `NAME=value` in its environment; none name no process."""
     try:
         environment = set(_read(f"/proc/{pid}/environ").split(b"\0"))
     except OSError:
         return False
-    return all(mark.encode() in environment for mark in marks)
+    return bool(marks) and all(os.fsencode(mark) in environment for mark in marks)
+
+
+def variables(pid: int) -> dict[str, str]:
+    """The environment that a process was started with; {} where it is gone or not ours to see."""
+    try:
+        lines = _read(f"/proc/{pid}/environ").split(b"\0")
+    except OSError:
+        return {}
+    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in (line.partition(b"=") for line in lines)}
 
 
 def arguments(pid: int) -> list[str]:

@@ -7,7 +7,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 
-from deployer.agent import durable, logs, look, stage, transfer
+from deployer.agent import durable, logs, look, procfs, stage, transfer
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.objects import Objects
@@ -16,10 +16,10 @@ from deployer.core.errors import NotFound
 
 
 def prune(request: requests.Prune, host: Host) -> requests.Pruned:
-    """Remove all releases but `keep` and those that a process runs from; then builds, then contents."""
+    """Remove all releases but `keep` and those that any process runs from; then builds, then contents."""
     files = host.files
     running = {instance.process.release for instance in host.manager.instances()}
-    stay = {*request.keep, *running}
+    stay = {*request.keep, *running, *_in_use(files)}
     gone = [version for version in look.present(files) if version not in stay]
     for version in gone:
         host.session.check()
@@ -36,6 +36,17 @@ def prune(request: requests.Prune, host: Host) -> requests.Pruned:
             durable.remove(files.build(name), name="prune")
         objects, size = _sweep_objects(files)
     return requests.Pruned(gone, builds, objects, size)
+
+
+def _in_use(files: Layout) -> set[int]:
+    """The releases that one-off processes run from (`deploy exec`, a release command): no manager knows of these."""
+    root, found = os.path.realpath(files.root), set()
+    for process in procfs.everyone():
+        variables = procfs.variables(process.pid)
+        version = variables.get("DEPLOY_RELEASE", "")[1:]
+        if version.isdigit() and os.path.realpath(variables.get("DEPLOY_ROOT", "")) == root:
+            found.add(int(version))
+    return found
 
 
 def _prune_programs(host: Host) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import queue
+import select
 import threading
 import time
 from typing import Any, BinaryIO, Optional
@@ -33,6 +34,7 @@ class Session:
         self._lost = threading.Event()
         self._heard = time.monotonic()
         self.cancelled = threading.Event()
+        os.set_blocking(sink, False)  # an operator who reads no more must not keep us from noticing that it is gone
         threading.Thread(target=self._listen, daemon=True).start()
 
     def check(self) -> None:
@@ -63,12 +65,15 @@ class Session:
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send one frame; `Lost` if nobody takes it."""
         content = memoryview(wire.frame(kind, payload))
-        try:
-            while content:
+        while content:
+            try:
                 content = content[os.write(self._sink, content) :]
-        except OSError as error:
-            self._lost.set()
-            raise Lost from error
+            except BlockingIOError:
+                self.check()
+                select.select([], [self._sink], [], 0.5)
+            except OSError as error:
+                self._lost.set()
+                raise Lost from error
 
     def event(self, event: str, text: str) -> None:
         """Tell the operator something while a request is being served."""
@@ -106,6 +111,18 @@ class Session:
                 return
             except queue.Full:
                 self._heard = time.monotonic()
+                if _hung_up(self._source):  # what it sent before is nobody's any more
+                    self._lost.set()
+
+
+def _hung_up(source: BinaryIO) -> bool:
+    """Whether nobody holds the other end, though there may be bytes to read still."""
+    ends = select.poll()
+    try:
+        ends.register(source.fileno(), select.POLLRDHUP)
+    except (OSError, ValueError):  # no descriptor
+        return False
+    return any(event & (select.POLLHUP | select.POLLRDHUP | select.POLLERR) for _, event in ends.poll(0))
 
 
 class Stream(io.RawIOBase):

@@ -16,6 +16,7 @@ from deployer.hosts.host import Channel, Host
 BEAT_EVERY = 5.0
 CLOSING = 120.0  # seconds an agent may take to undo what is pending
 PIECE = 1 << 16
+UNREAD = 64  # frames: a slow reader of ours slows the host down, and does not fill our memory
 
 Reply = TypeVar("Reply")
 Heard = Callable[[bytes, bytes], None]
@@ -30,7 +31,7 @@ class Session:
         self._channel = channel
         self._writing = threading.Lock()
         self._closed = threading.Event()
-        self._frames: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue()
+        self._frames: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue(UNREAD)
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
 

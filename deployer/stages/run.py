@@ -16,7 +16,7 @@ from deployer.core.release import Spec
 from deployer.hosts.fleet import Answers
 from deployer.stages import drift, upkeep
 from deployer.stages.events import DONE, STEP, Event
-from deployer.stages.target import Target, listener
+from deployer.stages.target import Listener, Target
 
 LAST_LINES = 20
 DOING = {"stop": "stopping", "start": "starting", "scale": "scaling", "restart": "restarting"}
@@ -88,9 +88,12 @@ def run_release_command(target: Target, spec: Spec) -> None:
         return
     name = release_name(spec.version)
     last: list[str] = []
-    hear = listener(_keeping(target, last), target.primary)
+    hear = Listener(_keeping(target, last), target.primary)
     target.report(Event(STEP, f"release command of {name}"))
-    ended = target.primary.call(requests.RunReleaseCommand(spec.version), requests.Ended, heard=hear)
+    try:
+        ended = target.primary.call(requests.RunReleaseCommand(spec.version), requests.Ended, heard=hear)
+    finally:
+        hear.end()
     if ended.code == 0:
         target.report(Event(DONE, f"release command of {name}" + (" (done before)" if ended.skipped else "")))
         return

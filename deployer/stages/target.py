@@ -14,12 +14,14 @@ from deployer.core.ledger import Ledger
 from deployer.hosts.fleet import Fleet, connected
 from deployer.hosts.host import Host
 from deployer.hosts.local import Local
-from deployer.hosts.session import Heard, Session
+from deployer.hosts.session import Session
 from deployer.ledger.book import Book
 from deployer.settings import TargetSettings
 from deployer.stages.events import OUTPUT, WAITING, WARNING, Event, Report
 from deployer.stages.operator import Operator
 from deployer.stages.project import Project
+
+LONGEST_LINE = 1 << 16  # bytes of output that are held back for the end of their line
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def opened(
                 command=command,
                 at=operator.now(),
             )
-            return session.open(request, listener(report, session))
+            return session.open(request, Listener(report, session))
 
         for host, told in fleet.ask(begin).all().items():
             for what in told.recovered:
@@ -84,21 +86,32 @@ def opened(
         yield Target(project, target, fleet, Book(fleet), report)
 
 
-def listener(report: Report, session: Session) -> Heard:
+class Listener:
     """What to do with the frames that come during a request: tell them as events, output line by line."""
-    rest = b""
 
-    def heard(kind: bytes, payload: bytes) -> None:
-        nonlocal rest
+    def __init__(self, report: Report, session: Session) -> None:
+        self._report, self._host, self._rest = report, session.host.name, b""
+
+    def __call__(self, kind: bytes, payload: bytes) -> None:
+        """Take one frame."""
         if kind == wire.EVENT:
             told = wire.load(payload)
-            report(Event(WAITING if told["event"] == "waiting" else WARNING, told["text"], session.host.name))
+            self._report(Event(WAITING if told["event"] == "waiting" else WARNING, told["text"], self._host))
         elif kind == wire.STDOUT:
-            *lines, rest = (rest + payload).split(b"\n")
+            *lines, self._rest = (self._rest + payload).split(b"\n")
             for line in lines:
-                report(Event(OUTPUT, line.decode(errors="replace"), session.host.name))
+                self._tell(line)
+            if len(self._rest) > LONGEST_LINE:
+                self.end()
 
-    return heard
+    def end(self) -> None:
+        """Tell what came last and had no end of its line: often why the command failed."""
+        if self._rest:
+            self._tell(self._rest)
+            self._rest = b""
+
+    def _tell(self, line: bytes) -> None:
+        self._report(Event(OUTPUT, line.decode(errors="replace"), self._host))
 
 
 def _hosts(project: Project, target: TargetSettings) -> list[Host]:
