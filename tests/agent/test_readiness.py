@@ -160,7 +160,7 @@ def test_a_worker_killed_by_a_signal_is_told_so(manager, files):
 
 
 def test_processes_are_watched_together(manager, files, port):
-    types = a_release(files, 1, web(), a_type("worker", "sleep 0.3; exit 4"), program=PROGRAM, variables={"BOOT": "9"})
+    types = a_release(files, 1, web(), a_type("worker", "sleep 0.1; exit 4"), program=PROGRAM, variables={"BOOT": "9"})
     begun = time.monotonic()
     failed = failure(manager, [Process(1, "web", 1, port), Process(1, "worker", 1, 5100)], types)
     assert failed.message.startswith("worker.1")
