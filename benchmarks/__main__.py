@@ -38,7 +38,7 @@ def main() -> int:
         for name in asked.figures or FIGURES:
             place = folder / name
             place.mkdir()
-            try:
+            try:  # a figure's files go with the disk: removing thousands would disturb the next one
                 measured[name] = FIGURES[name](place, asked.rounds)
             except (AssertionError, subprocess.CalledProcessError) as error:
                 print(f"\n## {name}\n\nNOT MEASURED: {error}")

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-SIZE = 3 << 30
+SIZE = 12 << 30  # sparse: what is written counts
 
 
 @contextlib.contextmanager

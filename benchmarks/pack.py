@@ -29,7 +29,7 @@ def measure(folder: Path, rounds: int | None) -> list[Line]:
         plain = Plain(app, place / "plain")
         plain.make()
         plain.make(compiled=True)
-        lines += of_app(title, app, one, plain, rounds or 3)
+        lines += of_app(title, app, one, plain, rounds or (2 if app.collects else 3))
     return lines
 
 
@@ -54,16 +54,14 @@ def of_app(title: str, app: PythonApp, one: Deployed, plain: "Plain", rounds: in
         plain.all_of_it: lambda: plain.make(compiled=True),
     }
     taken = alternating(rounds, subjects)
-    base, full = taken["uv + tar"], taken[plain.all_of_it]
     lines = [Line(f"{title}: {name}", walls(runs)) for name, runs in taken.items()]
-    for name in list(subjects)[1:4]:
-        goal = None if name.startswith("(c)") else GOAL
-        lines += [
-            Line(f"{title}: {name} : uv + tar", ratios(walls(taken[name]), walls(base)), TIMES, goal),
-            Line(f"{title}: the same in CPU time", ratios(cpus(taken[name]), cpus(base)), TIMES),
-        ]
-    name = "(c) uv's cache alone"
-    lines.append(Line(f"{title}: {name} : {plain.all_of_it}", ratios(walls(taken[name]), walls(full)), TIMES, GOAL))
+    for base, goal in (("uv + tar", GOAL), (plain.all_of_it, None)):
+        for name in ("(a) layer at hand", "(b) no layer, bytecode cached", "(c) uv's cache alone"):
+            what = f"{title}: {name} : {base}"
+            lines += [
+                Line(what, ratios(walls(taken[name]), walls(taken[base])), TIMES, None if "(c)" in name else goal),
+                Line(f"{what}, in CPU time", ratios(cpus(taken[name]), cpus(taken[base])), TIMES),
+            ]
     return lines
 
 
