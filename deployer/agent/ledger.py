@@ -50,8 +50,12 @@ def append(host: Layout, line: bytes) -> Ledger:
 
 
 def _highest(host: Layout) -> tuple[int, str]:
+    path = host.root / "ledger.head"
     try:
-        seq, digest = (host.root / "ledger.head").read_text().split()
+        seq, digest = path.read_text().split()
         return int(seq), digest
     except FileNotFoundError:
         return 0, ""
+    except ValueError:
+        hint = "nothing was changed.  Compare the ledger with a copy of it; if it is whole, remove this file"
+        raise Drift(f"{path} is damaged: a number and a digest were expected", hint=hint) from None

@@ -18,7 +18,7 @@ from deployer.agent.session import Lost, Session
 from deployer.agent.transfer import has_build
 from deployer.agent.verbs import verb, writes
 from deployer.core import canonical, names, wire
-from deployer.core.errors import DeployError, ReleaseRefused, UsageError
+from deployer.core.errors import DeployError, Drift, ReleaseRefused, UsageError
 from deployer.core.requests import PROTOCOL, Open, Opened
 
 
@@ -52,7 +52,9 @@ def _greet(session: Session, program: str) -> Host | None:
         session.reply(_opened(files, recovered))
     except DeployError as error:
         session.fail(error.as_wire())
-    except (OSError, wire.BadFrame) as error:
+    except Lost:
+        raise
+    except Exception as error:  # noqa: BLE001 - the operator must hear of every failure
         session.fail(_as_failure(error).as_wire())
     else:
         return host
@@ -114,7 +116,10 @@ def _claim(files: Layout) -> None:
     if not mark.exists():
         with contextlib.suppress(FileExistsError):  # another session was quicker: its mark is judged like any other
             durable.publish(mark, canonical.dumps(mine) + b"\n", name="claim")
-    found = canonical.loads(mark.read_bytes()[:-1])
+    try:
+        found = canonical.loads(mark.read_bytes()[:-1])
+    except canonical.NotCanonical as error:
+        raise Drift(f"{mark} is damaged: {error}", hint="remove it; the next command makes it anew") from error
     if found != mine:
         raise ReleaseRefused(
             f"{files.root} belongs to {found.get('app')}/{found.get('target')}",
@@ -157,4 +162,5 @@ def main() -> None:
     """Take stdout for the replies alone; whatever else prints goes to stderr."""
     sink = os.dup(1)
     os.dup2(2, 1)
-    serve(sys.stdin.buffer, sink, sys.argv[0])
+    with open(0, "rb", buffering=0, closefd=False) as source:  # a buffer's lock, held by a thread, would abort our end
+        serve(source, sink, sys.argv[0])

@@ -74,7 +74,7 @@ class Source:
             tree=self._tree(commit, fields[b"tree"].decode()),
             time=max(int(when.group(1)), 0) if when else 0,
             subject=_subject(message, encoding),
-            ref=ref,
+            ref=os.fsencode(ref).decode(errors="backslashreplace"),  # it is told and kept, never used again
         )
 
     def file(self, commit: Commit, path: str) -> bytes | None:

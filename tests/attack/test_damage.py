@@ -1,0 +1,46 @@
+"""Files of the host's that somebody has damaged, and names that are no text."""
+
+import subprocess
+
+import pytest
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", b"1 2 3", b"\0\0\0\0"])
+@pytest.mark.parametrize(("name", "words"), [("ledger.head", ["status"]), ("target", ["release"])])
+def test_a_damaged_file_is_named_and_nothing_is_changed(deployed, name, words, damage):
+    deployed.deploy("release")
+    path = deployed.root / name
+    whole = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(damage)
+    result = deployed.run(*words)
+    assert result.code == 50
+    assert str(path) in result.err
+    assert "Python" not in result.err
+    path.write_bytes(whole)
+    deployed.deploy(*words)
+
+
+def test_a_refused_session_ends_without_a_crash_of_the_interpreter(deployed):
+    deployed.deploy("ship")
+    program = next((deployed.root / "agent").glob("*.pyz"))
+    agent = subprocess.Popen(
+        ["python3", "-IS", str(program), "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert agent.stdin is not None
+    agent.stdin.write(b"Q\0\0\0\2{}")  # no Open: the agent refuses and ends, while its input stays open
+    agent.stdin.flush()
+    try:
+        assert agent.wait(20) == 0
+    finally:
+        agent.kill()
+        _, told = agent.communicate()
+    assert told == b""
+
+
+def test_a_branch_may_have_any_name(deployed):
+    name = "br\udcff\u00e9"
+    subprocess.run(["git", "branch", name], cwd=deployed.folder, check=True)
+    made = deployed.json("build", name)
+    assert deployed.deploy("builds", env={"PYTHONUTF8": "1"})
+    assert len(made["build"]) >= 12
