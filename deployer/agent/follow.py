@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.agent import ledger, pending
+from deployer.agent import ledger, pending, rehearsal
 from deployer.agent.context import Host
 from deployer.core import requests, wire
 from deployer.core.errors import NotFound
@@ -44,5 +44,7 @@ def _chosen(request: requests.Logs, host: Host) -> list[Process]:
         named = process_name(text)
         if named is None:
             raise NotFound(f"{text!r} is no process", hint="say `web` or `web.1`")
+        if named[1] == rehearsal.NUMBER:
+            everything.append(Process(version, named[0], rehearsal.NUMBER, 0))
         chosen += [process for process in selected(everything, *named) if process not in chosen]
     return chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.agent import events, ledger, recovery
+from deployer.agent import config, events, ledger, recovery
 from deployer.agent.context import Host
 from deployer.core import requests
 from deployer.core.ledger import SUCCEEDED
@@ -18,7 +18,9 @@ def append(request: requests.Append, host: Host) -> requests.Done:
     """Publish a record; the record of a run that succeeded is what confirms its pending switch."""
     grown = ledger.append(host.files, request.line.encode())
     record = grown.records[-1]
-    if record.kind == "run" and record.body["outcome"] == SUCCEEDED:
+    if record.kind == "release":
+        config.forget_draft(host.files)
+    elif record.body["outcome"] == SUCCEEDED:
         recovery.confirm_pending(host.files, record.body["attempt"])
         if host.guard:
             host.guard.dismiss()

@@ -1,14 +1,14 @@
 """The switch: make a release and its formation run on this host, pending until the operator confirms it.
 
-check → ports → pending (durable) → guard → `current` by one rename → launch → readiness.  Whatever fails after
-`pending` was written is undone before the reply; whatever is cut off is undone by the guard or the next session.
+check → ports → pending (durable) → guard → rehearsal → `current` by one rename → launch → readiness.  Whatever fails
+after `pending` was written is undone before the reply; whatever is cut off is undone by the guard or the next session.
 """
 
 from __future__ import annotations
 
 import time
 
-from deployer.agent import durable, events, ledger, pending, readiness, recovery, rolling, sockets, stage
+from deployer.agent import durable, events, ledger, pending, readiness, recovery, rehearsal, rolling, sockets, stage
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.guard import Guard
@@ -67,6 +67,8 @@ def restore(_: requests.Restore, host: Host) -> requests.Done:
 
 
 def _bring_up(request: requests.Switch, host: Host, spec: Spec, wanted: list[Process]) -> None:
+    if not ledger.read(host.files).succeeded(request.version):
+        rehearsal.rehearse(host.manager, wanted, spec.types, check=host.session.check)
     durable.point_link(host.files.current, f"releases/v{request.version}", name="current")
     events.note(host.files, "switched", release=request.version, text=request.cause)
     check = host.session.check

@@ -45,7 +45,7 @@ def status(ctx: typer.Context) -> int:
         call.screen.answer(document, lines)
         return 0
     told = "; ".join(f"{host.host}: {', '.join(host.drift)}" for host in differing)
-    error = Drift(f"{name} is not as the ledger says: {told}", hint="`deploy run` of the current release mends it")
+    error = Drift(f"{name} is not as the ledger says: {told}", hint="`deploy start` brings the formation up again")
     return failure.found(error, call.screen, document, lines)
 
 

@@ -34,6 +34,6 @@ def short(build: str) -> str:
 def process_name(text: str) -> Optional[tuple[str, Optional[int]]]:
     """`("web", None)` for `web`, `("web", 1)` for `web.1`, None for what names no process."""
     kind, dot, number = text.partition(".")
-    if not PROCESS_TYPE.match(kind) or (dot and not re.match(r"[1-9][0-9]{0,4}\Z", number)):
+    if not PROCESS_TYPE.match(kind) or (dot and not re.match(r"(0|[1-9][0-9]{0,4})\Z", number)):
         return None
     return kind, int(number) if dot else None

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from deployer.agent import durable
+from deployer.agent import durable, fault
 from deployer.core.errors import HostUnreachable
 from deployer.hosts import pyz
 
@@ -85,5 +85,5 @@ def _await(process: subprocess.Popen[bytes], timeout: float) -> None:
 
 def _environment() -> dict[str, str]:
     """What a login over SSH would give the agent: nothing of the operator's own variables may reach an app."""
-    passed = ("HOME", "USER", "LOGNAME", "PATH", "LANG", "SHELL", "DEPLOYER_FAULT", "DEPLOYER_FAULT_TRACE")
-    return {name: os.environ[name] for name in passed if name in os.environ}
+    login = ("HOME", "USER", "LOGNAME", "PATH", "LANG", "SHELL", "PYENV_ROOT")
+    return {name: os.environ[name] for name in (*login, fault.FAULT, fault.TRACE) if name in os.environ}

@@ -268,6 +268,8 @@ def test_a_run_that_fails_is_told_in_full(shop):
 
 def test_while_one_command_writes_another_waits_or_says_who(shop):
     current = shop.json("status")["current"]
+    settings = (shop.app.folder / "deploy.yaml").read_text()
+    shop.app.settings(settings.replace("boot_timeout: 5s", "boot_timeout: 2m"))
     shop.app.behave(web="fail-health")
     writer = subprocess.Popen(
         [*MAIN, "ship"],
@@ -290,6 +292,7 @@ def test_while_one_command_writes_another_waits_or_says_who(shop):
     assert (writer.returncode, out) == (130, "")
     assert "error: interrupted" in err
     assert waited.returncode == 0, waited.stderr
+    shop.app.settings(settings)
     shop.app.behave(web="ok")
     assert (shop.json("status")["ok"], shop.json("status")["current"]) == (True, current)
 

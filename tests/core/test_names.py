@@ -37,7 +37,8 @@ def test_what_is_no_release_is_none(text):
 def test_a_process_is_a_type_and_perhaps_a_number():
     assert names.process_name("web") == ("web", None)
     assert names.process_name("web.1") == ("web", 1)
-    for text in ("", ".1", "web.", "web.0", "web.x", "web.1.2", "-web", "web.999999", "a b"):
+    assert names.process_name("web.0") == ("web", 0), "the rehearsal of a release"
+    for text in ("", ".1", "web.", "web.x", "web.1.2", "-web", "web.999999", "a b"):
         assert names.process_name(text) is None
 
 

@@ -178,3 +178,22 @@ def test_bad_input_gets_one_clear_message_and_a_documented_code(deployed, words)
     assert "Traceback" not in result.err
     assert "bug" not in result.err
     assert result.out == ""
+
+
+@pytest.mark.parametrize("behaviour", ["fail-health", "never-bind", "crash"])
+def test_a_release_that_cannot_come_up_interrupts_nobody(deployed, tiny, behaviour):
+    tiny.say("good")
+    deployed.deploy("ship")
+    pid = deployed.get("/pid")
+    tiny.behave(web=behaviour)
+    process = deployed.start("ship")
+    asked = 0
+    while process.poll() is None:
+        assert deployed.get("/pid", seconds=0) == pid
+        asked += 1
+    process.communicate()
+    assert process.returncode == 30
+    assert asked > 10
+    assert deployed.get("/pid") == pid
+    assert deployed.processes() == {"web.1": "up", "worker.1": "up"}
+    assert "v2" in deployed.deploy("logs", "--release", "v2", "web.0")
