@@ -65,10 +65,16 @@ def move(source: PathLike, target: PathLike, *, name: str) -> None:
 
 
 def make_directory(path: PathLike, *, mode: int = 0o755) -> None:
-    """Make `path` and its parents if they are missing."""
-    if not os.path.isdir(str(path)):
+    """Make `path` and its parents if they are missing, durable when it returns: what lies in them is no more so."""
+    missing, folder = [], os.path.abspath(str(path))
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    if missing:
         os.makedirs(str(path), exist_ok=True)
         os.chmod(str(path), mode)
+        for made in missing:
+            sync_directory(os.path.dirname(made))
 
 
 def remove(path: PathLike, *, name: str) -> None:
@@ -90,9 +96,12 @@ def remove(path: PathLike, *, name: str) -> None:
 
 def remove_tree(path: str) -> None:
     """Remove a tree whose directories may be read-only."""
-    for folder, _, _ in os.walk(path):
-        os.chmod(folder, 0o700)
-    shutil.rmtree(path)
+    try:
+        shutil.rmtree(path)
+    except PermissionError:  # looking at every folder beforehand would cost as much as removing them
+        for folder, _, _ in os.walk(path):
+            os.chmod(folder, 0o700)
+        shutil.rmtree(path)
 
 
 def sync_directory(path: str) -> None:

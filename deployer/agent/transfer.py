@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zlib
+from pathlib import Path
 
 from deployer.agent import durable
 from deployer.agent.context import Host
@@ -34,11 +35,19 @@ def put_build(request: requests.PutBuild, host: Host) -> requests.Done:
     if offered is None:
         raise NotFound(f"build {request.build[:12]} was not offered in this session")
     objects = Objects(host.files.objects)
-    incoming = Inflated(host.session.stream())
-    for _, file in distinct(offered):
-        if not objects.has(file):
-            objects.receive(file, incoming)
-    incoming.drain()
+    lacking = [file for _, file in distinct(offered) if not objects.has(file)]
+    scratch = durable.temporary(host.files.objects)
+    os.mkdir(scratch, 0o700)
+    try:
+        arrived, incoming = Objects(Path(scratch)), Inflated(host.session.stream())
+        for file in lacking:
+            arrived.receive(file, incoming)
+        incoming.drain()
+        durable.sync_filesystem(scratch)  # before an object gets its name: a name means content, even after a power cut
+        for file in lacking:
+            objects.adopt(arrived.path(file), file)
+    finally:
+        durable.remove_tree(scratch)
     home = host.files.build(request.build)
     durable.make_directory(home)
     durable.sync_filesystem(host.files.objects)
