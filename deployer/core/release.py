@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+import re
 from typing import Mapping
 
 from deployer.core import canonical, wire
@@ -65,13 +67,17 @@ def parse(text: bytes) -> Spec:
 
 
 def render_env(variables: Mapping[str, Secret]) -> bytes:
-    """The bytes of a release's `env`: canonical JSON, so that every value arrives byte for byte."""
-    return canonical.dumps(reveal(dict(variables)))
+    """The bytes of a release's `env`: canonical JSON, so that every value arrives byte for byte.
+
+    A byte that is no UTF-8 (`surrogateescape`) has no canonical form; it stands as its escape.
+    """
+    text = json.dumps(reveal(dict(variables)), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[\ud800-\udfff]", lambda odd: f"\\u{ord(odd.group()):04x}", text).encode()
 
 
 def parse_env(text: bytes) -> dict[str, Secret]:
     """The variables that `render_env` wrote."""
-    return {name: Secret(value) for name, value in canonical.loads(text).items()}
+    return {name: Secret(value) for name, value in json.loads(text).items()}
 
 
 def config_digest(key: bytes, env: bytes) -> str:

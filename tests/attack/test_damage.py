@@ -1,8 +1,11 @@
 """Files of the host's that somebody has damaged, and names that are no text."""
 
 import subprocess
+import urllib.request
 
 import pytest
+
+from tests.e2e.deployed import DEPLOY
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", b"1 2 3", b"\0\0\0\0"])
@@ -44,3 +47,26 @@ def test_a_branch_may_have_any_name(deployed):
     made = deployed.json("build", name)
     assert deployed.deploy("builds", env={"PYTHONUTF8": "1"})
     assert len(made["build"]) >= 12
+
+
+def test_a_value_need_not_be_utf_8(deployed, tmp_path):
+    value = b"a\xff\xfe\xc3\x28 \\udcff \xf0\x9f\x9a\x80 z"
+    (tmp_path / "value").write_bytes(value)
+    deployed.deploy("config", "set", f"ODD=@{tmp_path}/value")  # before the first release: a draft
+    deployed.deploy("ship")
+    with urllib.request.urlopen(f"http://127.0.0.1:{deployed.port}/env/ODD", timeout=10) as answer:
+        assert answer.read() == value
+    deployed.deploy("config", "set", "OTHER=x", "--run")
+    assert _bytes(deployed) == value
+    assert deployed.differences() == []
+
+
+def _bytes(deployed):
+    """What `deploy exec` finds in its environment."""
+    return subprocess.run(
+        [*DEPLOY, "exec", "--", "sh", "-c", 'printf %s "$ODD"'],
+        cwd=deployed.folder,
+        env=deployed.environ,
+        check=True,
+        capture_output=True,
+    ).stdout
