@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 import json
 import re
 from typing import Mapping
 
 from deployer.core import canonical, wire
-from deployer.core.dataclass import dataclass
 from deployer.core.formation import no_such_type
 from deployer.core.manifest import Launch, ProcessType
 from deployer.core.secret import Secret, reveal

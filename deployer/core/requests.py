@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from deployer.core.dataclass import dataclass
 from deployer.core.release import Spec
 from deployer.core.secret import Secret
 

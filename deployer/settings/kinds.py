@@ -7,11 +7,10 @@ schema made of them can be walked: the documented example and the reference page
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from deployer.core import duration
-from deployer.core.dataclass import dataclass
 from deployer.settings.mistakes import Mistakes, shown, step
 from deployer.settings.reader import Node
 

@@ -7,11 +7,10 @@ place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from deployer.core.dataclass import dataclass
 from deployer.core.manifest import ProcessType
 from deployer.core.recipe import Recipe
 from deployer.core.release import SharedPath
