@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 import json
 import re
+from dataclasses import dataclass
 from typing import Mapping
 
 from deployer.core import canonical, wire
