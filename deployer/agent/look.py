@@ -29,7 +29,7 @@ def current(files: Layout) -> str:
     """The release that `current` names (`v7`), '' where there is no link or it leads nowhere."""
     try:
         target = os.readlink(files.current)
-    except FileNotFoundError:
+    except OSError:  # none, or no link
         return ""
     return os.path.basename(target) if os.path.isdir(files.current) else ""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Optional
 
 from deployer.agent import durable
 from deployer.agent.layout import Layout
 from deployer.core import wire
+from deployer.core.errors import Drift
 from deployer.core.formation import Process, expand
 from deployer.core.ledger import Ledger
 
@@ -51,6 +53,8 @@ def read(files: Layout) -> Optional[Pending]:
         return wire.decode(Pending, json.loads((files.run / "pending").read_bytes()))
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise _damaged(files.run / "pending") from error
 
 
 def write(files: Layout, pending: Pending) -> None:
@@ -69,7 +73,13 @@ def ports(files: Layout) -> dict[str, int]:
         known = json.loads((files.run / "ports").read_bytes())
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise _damaged(files.run / "ports") from error
     return {str(name): int(port) for name, port in known.items()}
+
+
+def _damaged(path: Path) -> Drift:
+    return Drift(f"{path} is damaged", hint="nothing was changed.  Remove it, then `deploy run` the current release")
 
 
 def keep_ports(files: Layout, handed_out: dict[str, int], *, confirmed: bool = False) -> None:

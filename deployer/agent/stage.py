@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 
-from deployer.agent import config, durable, interpreters, transfer
+from deployer.agent import config, durable, interpreters, ledger, transfer
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
@@ -118,9 +118,10 @@ def spec(files: Layout, version: int) -> Spec:
 def check(files: Layout, version: int) -> Spec:
     """The spec of a release that can be switched to: nothing is missing, and nothing was edited since it was staged.
 
-    It compares kinds, sizes, modes and times, which costs a tenth of digests; `verify` takes those.
+    Of the app it compares kinds, sizes, modes and times, which costs a tenth of digests; `verify` takes those.
     """
     found = spec(files, version)
+    _check_own_files(files, found)
     app = f"{files.release(version)}/app"
     shared = {path.path for path in found.shared}
     for entry in transfer.open_manifest(files, found.build).entries:
@@ -132,6 +133,25 @@ def check(files: Layout, version: int) -> Spec:
     for runtime in found.launch.runtimes:
         _check_interpreter(files, version, runtime)
     return found
+
+
+def _check_own_files(files: Layout, found: Spec) -> None:
+    """What every process starts by is as the ledger says, or a restart would take down what serves."""
+    home = files.release(found.version)
+    recorded = ledger.read(files).releases.get(found.version)
+    altered = [name for name in ("agent.pyz", "release.json", "env") if not os.path.isfile(home / name)]
+    if not altered and found.agent and canonical.sha256((home / "agent.pyz").read_bytes()) != found.agent:
+        altered.append("agent.pyz")
+    if not altered and recorded is not None:
+        if canonical.sha256((home / "release.json").read_bytes()) != recorded.spec:
+            altered.append("release.json")
+        if release.config_digest(config.key(files), (home / "env").read_bytes()) != recorded.config:
+            altered.append("env")
+    if altered:
+        raise Drift(
+            f"v{found.version}: {altered[0]} is missing or was altered",
+            hint=f"`deploy verify v{found.version}` lists everything; a new `deploy release` makes it anew",
+        )
 
 
 def _check_interpreter(files: Layout, version: int, runtime: Runtime) -> None:

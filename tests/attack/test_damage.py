@@ -24,6 +24,39 @@ def test_a_damaged_file_is_named_and_nothing_is_changed(deployed, name, words, d
     deployed.deploy(*words)
 
 
+@pytest.mark.parametrize("name", ["pending", "ports"])
+def test_a_damaged_note_of_the_host_is_named_and_what_serves_serves_on(deployed, name):
+    deployed.deploy("ship")
+    (deployed.root / "run" / name).write_bytes(b"garbage")
+    result = deployed.run("restart")
+    assert result.code == 50
+    assert f"run/{name} is damaged" in result.err
+    assert deployed.get("/").strip() == "hello"
+    (deployed.root / "run" / name).unlink()
+    deployed.deploy("restart")
+
+
+@pytest.mark.parametrize("name", ["env", "agent.pyz", "release.json"])
+def test_no_process_is_ended_for_a_release_that_cannot_be_launched(deployed, name):
+    deployed.deploy("ship")
+    pid = deployed.get("/pid")
+    path = deployed.root / "releases" / "v1" / name
+    path.unlink()
+    path.write_bytes(b"{")
+    assert deployed.run("restart").code == 50
+    assert deployed.get("/pid") == pid
+
+
+def test_a_folder_in_the_place_of_current_is_drift(deployed):
+    deployed.deploy("ship")
+    (deployed.root / "current").unlink()
+    (deployed.root / "current").mkdir()
+    assert deployed.run("status").code == 50
+    (deployed.root / "current").rmdir()
+    deployed.deploy("restart")
+    assert deployed.differences() == []
+
+
 def test_a_refused_session_ends_without_a_crash_of_the_interpreter(deployed):
     deployed.deploy("ship")
     program = next((deployed.root / "agent").glob("*.pyz"))
