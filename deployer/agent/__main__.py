@@ -17,7 +17,7 @@ def main() -> None:
 
         launch(sys.argv[2:])
     elif what == "guard":
-        from deployer.agent.guard import main as guard  # noqa: PLC0415
+        from deployer.agent.guarding import main as guard  # noqa: PLC0415
 
         guard(sys.argv[2:])
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Mapping, Protocol, Sequence
 
+from deployer.agent.layout import Layout
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 
@@ -66,3 +67,10 @@ class ProcessManager(Protocol):
     ) -> None:
         """Give `emit` the last `lines` lines of each and every new line; ends when `idle()`, called often, is true."""
         ...
+
+
+def manager_of(files: Layout) -> ProcessManager:
+    """The process manager of this target on this host."""
+    from deployer.agent.supervisor import Supervisor  # noqa: PLC0415 - it needs this module
+
+    return Supervisor(files)

@@ -82,10 +82,10 @@ def _damaged(path: Path) -> Drift:
     return Drift(f"{path} is damaged", hint="nothing was changed.  Remove it, then `deploy run` the current release")
 
 
-def keep_ports(files: Layout, handed_out: dict[str, int], *, confirmed: bool = False) -> None:
+def keep_ports(files: Layout, handed_out: dict[str, int]) -> None:
     """Remember which ports were handed out, once the run that got them is confirmed.
 
     Until then they stand in the pending switch alone: a run that fails must not move what served before.
     """
-    if confirmed and handed_out != ports(files):
+    if handed_out != ports(files):
         durable.write(files.run / "ports", wire.dump(handed_out), name="ports")

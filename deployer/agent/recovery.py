@@ -9,17 +9,18 @@ import os
 import re
 import time
 
-from deployer.agent import durable, events, ledger, pending, readiness, rolling, sockets, stage
+from deployer.agent import durable, events, ledger, look, pending, readiness, rolling, sockets, stage
 from deployer.agent.command import end_leftover_command
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.managers import ProcessManager
 from deployer.agent.supervisor_conf import PROCESSES
 from deployer.core import formation
-from deployer.core.errors import DeployError
+from deployer.core.errors import DeployError, Drift
 from deployer.core.formation import Process
 from deployer.core.ledger import SUCCEEDED
 from deployer.core.manifest import ProcessType
+from deployer.core.names import release_number
 
 UNLOCKED = re.compile(re.escape(durable.TEMPORARY) + r"(target|[0-9a-f]{64}\.pyz)-")
 YOUNG = 60.0  # seconds
@@ -48,6 +49,9 @@ def sweep(files: Layout) -> list[str]:
             if name.startswith(durable.TEMPORARY) and not _being_made(folder / name):
                 durable.remove(folder / name, name="sweep")
     recorded = ledger.read(files).releases
+    serving = look.current(files)
+    if serving and release_number(serving) not in recorded:  # not a release that was cut off: those are never switched to
+        raise Drift(f"the ledger does not know {serving}, which `current` names", hint="put the ledger's records back")
     for name in _names(files.releases):
         if name[1:].isdigit() and int(name[1:]) not in recorded:
             durable.remove(files.releases / name, name="sweep")
@@ -95,7 +99,7 @@ def confirm_pending(files: Layout, attempt: str) -> None:
     """The run is in the ledger: the switch stays."""
     waiting = pending.read(files)
     if waiting is not None and waiting.attempt == attempt:
-        pending.keep_ports(files, waiting.ports, confirmed=True)
+        pending.keep_ports(files, waiting.ports)
         events.note(files, "confirmed", release=waiting.after.version)
         pending.forget(files)
 

@@ -13,7 +13,7 @@ from deployer.agent import durable, ledger, recovery
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
-from deployer.agent.managers import ProcessManager
+from deployer.agent.managers import manager_of
 from deployer.agent.session import Lost, Session
 from deployer.agent.transfer import has_build
 from deployer.agent.verbs import verb, writes
@@ -41,7 +41,7 @@ def _greet(session: Session, program: str) -> Host | None:
         if request.protocol != PROTOCOL:
             raise UsageError(f"the operator speaks protocol {request.protocol}, this agent {PROTOCOL}")
         files = Layout(Path(request.root), request.app, request.target)
-        host = Host(files, session, manager(files), Lock(files.lock), program)
+        host = Host(files, session, manager_of(files), Lock(files.lock), program)
         if request.write:
             _claim(files)
             holder = {"who": request.who, "command": request.command, "at": request.at}
@@ -149,13 +149,6 @@ def _names(folder: Path) -> list[str]:
         return sorted(os.listdir(folder))
     except FileNotFoundError:
         return []
-
-
-def manager(files: Layout) -> ProcessManager:
-    """The process manager of this target on this host."""
-    from deployer.agent.supervisor import Supervisor  # noqa: PLC0415 - `launch` must not pay for it
-
-    return Supervisor(files)
 
 
 def main() -> None:

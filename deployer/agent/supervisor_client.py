@@ -16,7 +16,7 @@ from xml.parsers.expat import ExpatError
 from deployer.agent.fault import point
 from deployer.agent.supervisor_conf import SOCKET
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 BAD_NAME, ALREADY_STARTED, NOT_RUNNING, SPAWN_ERROR, ALREADY_ADDED, STILL_RUNNING = 10, 60, 70, 50, 90, 91
 READS = ("getAllProcessInfo", "getPID", "getState")
 

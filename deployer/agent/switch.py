@@ -12,7 +12,6 @@ from deployer.agent import durable, events, ledger, pending, readiness, recovery
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.guard import Guard
-from deployer.agent.session import Lost
 from deployer.core import formation, requests
 from deployer.core.errors import DeployError, RunFailed, RunMixed
 from deployer.core.formation import Process
@@ -36,34 +35,34 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
         readiness.await_ready(host.manager, wanted, spec.types, check=host.session.check)
         return requests.Switched(False, previous, ports, time.monotonic() - begun)  # noqa: FBT003
     _check_ports(spec, wanted, running)
-    pending.keep_ports(host.files, ports)
     pending.write(
         host.files, pending.Pending(request.attempt, before, after, request.cause, request.by, request.at, ports)
     )
-    guard = Guard(host)
     try:
+        assert host.lock.descriptor is not None
+        host.guard = Guard(host.program, host.files, host.lock.descriptor)
         _bring_up(request, host, spec, wanted)
     except (DeployError, OSError) as failure:
         error = failure if isinstance(failure, DeployError) else _of_the_host(failure)
-        restored = recovery.restore_pending(host.files, host.manager, error.message)
-        guard.dismiss()
-        raise _undone(error, previous, restored=restored) from failure
-    except Lost:
-        recovery.restore_pending(host.files, host.manager, "the operator was lost")
-        guard.dismiss()
+        raise _undone(error, previous, restored=_restored(host, error.message)) from failure
+    except BaseException:  # the operator is lost, or this is a bug of ours: what served serves again all the same
+        _restored(host, "it was cut off")
         raise
-    host.guard = guard
     return requests.Switched(True, previous, ports, time.monotonic() - begun)  # noqa: FBT003
 
 
 def restore(_: requests.Restore, host: Host) -> requests.Done:
     """Undo the pending switch."""
-    restored = recovery.restore_pending(host.files, host.manager, "another host of the target failed")
-    if host.guard:
-        host.guard.dismiss()
-    if not restored:
+    if not _restored(host, "another host of the target failed"):
         raise RunMixed("what served before did not come up again", hint="`deploy events` and `deploy logs` tell why")
     return requests.Done()
+
+
+def _restored(host: Host, why: str) -> bool:
+    serves = recovery.restore_pending(host.files, host.manager, why)
+    if host.guard:
+        host.guard.dismiss()
+    return serves
 
 
 def _bring_up(request: requests.Switch, host: Host, spec: Spec, wanted: list[Process]) -> None:

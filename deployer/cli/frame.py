@@ -111,7 +111,7 @@ def _run(before: list[str], words: list[str], screen: Screen) -> int:
             command=f"deploy {name}",
             target=asked["asked_target"] or os.environ.get("DEPLOY_TARGET") or None,
             wait=options.seconds("--wait", asked["asked_wait"] or "0"),
-            directory=os.getcwd(),
+            directory=_here(),
             environ=os.environ,
             screen=screen,
             progress=shown,
@@ -128,6 +128,13 @@ def _named(words: list[str]) -> tuple[str, list[str]]:
         near = " or ".join(f"`deploy {name}`" for name in table.similar(words[0]))
         raise UsageError(f"there is no command {words[0]!r}", hint=f"did you mean {near}?" if near else None)
     return found
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise UsageError(f"the current folder is gone: {error.strerror}", hint="go to another one: `cd`") from error
 
 
 def _enter(directory: str) -> None:

@@ -113,7 +113,8 @@ PROCESS = (
     Key("stop_timeout", Duration("0s", "24h"), "30s", "the time from SIGTERM to SIGKILL"),
     Key("healthy_time", Duration("0s", "10m"), "3s", "how long a process without a port has to stay up to count as up"),
     Key("update", Choice(("rolling", "stop-first")), "rolling",
-        "a new release's processes replace the old one by one (`rolling`), or after all have stopped (`stop-first`)"),
+        "a new release's processes replace the old one by one (`rolling`; a release that never ran is first tried on a "
+        "spare port), or after all have stopped (`stop-first`)"),
 )  # fmt: skip
 
 CONFIG = (

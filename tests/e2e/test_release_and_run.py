@@ -219,7 +219,7 @@ def test_two_apps_on_one_host_do_not_meet(deployed, tiny, tmp_path):
     tiny.settings(text.replace("app: tiny", "app: other") + f"targets:\n  local: {{path: {tmp_path}/place}}\n")
     deployed.deploy("ship", code=20)
     tiny.settings(text + f"targets:\n  local: {{path: {tmp_path}/place}}\n")
-    deployed.deploy("stop")
+    deployed.place = tmp_path / "place"
 
 
 @pytest.mark.parametrize("signal", ["-INT", "-TERM", "-HUP"])
@@ -230,7 +230,7 @@ def test_an_interrupted_run_is_undone_before_the_command_ends(deployed, tiny, si
     deployed.deploy("ship")
     tiny.behave(web="never-bind")
     process = deployed.start("ship")
-    eventually(lambda: deployed.current() == "v2", what="the switch")
+    eventually((deployed.root / "run" / "pending").exists, what="the switch")
     subprocess.run(["kill", signal, str(process.pid)], check=True)
     process.communicate(timeout=60)
     assert process.returncode == 130
