@@ -50,7 +50,7 @@ def sweep(files: Layout) -> list[str]:
                 durable.remove(folder / name, name="sweep")
     recorded = ledger.read(files).releases
     serving = look.current(files)
-    if serving and release_number(serving) not in recorded:  # not a release that was cut off: those are never switched to
+    if serving and release_number(serving) not in recorded:  # what was cut off is never switched to
         raise Drift(f"the ledger does not know {serving}, which `current` names", hint="put the ledger's records back")
     for name in _names(files.releases):
         if name[1:].isdigit() and int(name[1:]) not in recorded:
