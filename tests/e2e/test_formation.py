@@ -107,7 +107,7 @@ def test_a_holder_that_falls_silent_loses_the_lock(deployed, tiny):
     tiny.behave(web="never-bind")
     tiny.settings((tiny.folder / "deploy.yaml").read_text().replace("boot_timeout: 5s", "boot_timeout: 5m"))
     holder = deployed.start("ship")
-    eventually(lambda: deployed.current() == "v2", what="the switch")
+    eventually((deployed.root / "run" / "pending").exists, what="the switch")
     os.kill(holder.pid, signal.SIGSTOP)
     began = time.monotonic()
     deployed.deploy("restart", "--wait", "90s")
