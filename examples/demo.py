@@ -126,7 +126,7 @@ def break_it(url: str) -> None:
     do("deploy ship", code=30)
     say(
         "Exit code 30: the run failed, and the previous release serves. deployer waited as long as deploy.yaml allows"
-        " (boot_timeout), showed the last lines of the process that failed, and put v2 back. It is still there:"
+        " (boot_timeout), tried v3 on a spare port, and showed its last lines. v2 has served all the time:"
     )
     expect(fetch(f"{url}/up"), "ok v2", "v2 still to answer")
     expect(do("deploy status"), "local: v2", "v2 to be current")

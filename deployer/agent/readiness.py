@@ -118,6 +118,6 @@ class _Watch:
 def _failed(manager: ProcessManager, process: Process, failure: str) -> RunFailed:
     return RunFailed(
         f"{process.name} of v{process.release} {failure}",
-        hint=f"`deploy logs {process.name}` shows all it has written",
+        hint=f"`deploy logs --release v{process.release} {process.name}` shows all it has written",
         output=manager.tail(process, LINES).decode("utf-8", "replace"),
     )

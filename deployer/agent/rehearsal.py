@@ -39,6 +39,9 @@ def rehearse(
     try:
         manager.start(trials, types)
         readiness.await_ready(manager, trials, types, check=check)
+    except RunFailed as error:
+        error.details["rehearsed"] = True  # what served was not touched
+        raise
     finally:
         manager.stop(trials)
     point("rehearsal.ended")

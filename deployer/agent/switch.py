@@ -94,7 +94,8 @@ def _of_the_host(failure: OSError) -> RunFailed:
 
 
 def _undone(error: DeployError, previous: int | None, *, restored: bool) -> DeployError:
-    serves = f"v{previous} serves again" if previous else "nothing served before, nothing serves now"
+    again = "on, untouched" if error.details.get("rehearsed") else "again"
+    serves = f"v{previous} serves {again}" if previous else "nothing served before, nothing serves now"
     cls = RunFailed if restored else RunMixed
     message = f"{error.message}; {serves}" if restored else f"{error.message}; v{previous} did not come up again either"
     return cls(message, hint=error.hint, output=error.output, details=error.details)

@@ -12,6 +12,7 @@ from deployer.core.manifest import ProcessType
 FIRST_PORT = 5000
 TYPE_STEP = 100
 APP_STEP = 1000
+X11 = 6000  # browsers refuse to open it
 MOST = 99
 
 
@@ -56,7 +57,7 @@ def allocate(types: Iterable[ProcessType], known: Mapping[str, int], free: Calla
     base = (
         min(own) // APP_STEP * APP_STEP
         if own
-        else next((base for base in range(FIRST_PORT, 30000, APP_STEP) if free(base)), FIRST_PORT)
+        else next((base for base in range(FIRST_PORT, 30000, APP_STEP) if base != X11 and free(base)), FIRST_PORT)
     )
     hundreds = [*range(base, 65000, TYPE_STEP), *range(FIRST_PORT, base, TYPE_STEP)]
     for kind in types:
