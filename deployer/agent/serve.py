@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from deployer.agent import durable, ledger, recovery
+from deployer.agent import durable, recovery
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
@@ -130,14 +130,11 @@ def _claim(files: Layout) -> None:
 
 
 def _opened(files: Layout, recovered: list[str]) -> Opened:
-    seq, head = ledger.read(files).head
     return Opened(
         root=str(files.root),
         user=pwd.getpwuid(os.geteuid()).pw_name,
         python=".".join(map(str, sys.version_info[:3])),
         machine=os.uname().machine,
-        head_seq=seq,
-        head=head,
         builds=[name for name in _names(files.builds) if names.BUILD.match(name) and has_build(files, name)],
         tools=_names(files.agent),
         recovered=recovered,

@@ -120,12 +120,6 @@ class Interrupted(DeployError):
     kind, exit_code = "interrupted", 130
 
 
-class CommandExit(DeployError):
-    """A one-off process ended with this code: not our failure, but the command's exit code."""
-
-    kind, exit_code = "command-exit", 1
-
-
 KINDS: dict[str, type[DeployError]] = {
     cls.kind: cls
     for cls in (

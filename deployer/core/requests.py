@@ -37,8 +37,6 @@ class Opened:
     user: str
     python: str
     machine: str
-    head_seq: int
-    head: str
     builds: list[str]
     tools: list[str]
     recovered: list[str] = field(default_factory=list)

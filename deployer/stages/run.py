@@ -142,7 +142,7 @@ def read_back(target: Target) -> None:
         told = "; ".join(f"{host}: {', '.join(found)}" for host, found in differing.items())
         raise Drift(
             f"the end state is not what was asked for: {told}",
-            hint="`deploy status` shows it; `deploy run` mends it",
+            hint=f"`deploy status` shows it; `deploy run v{target.ledger.current}` mends it",
             details={"hosts": [{"host": host, "drift": found} for host, found in differing.items()]},
         )
 
@@ -151,9 +151,10 @@ def _fail(target: Target, wanted: Wanted, answers: Answers[requests.Switched], *
     switched = [s for s in target.fleet.sessions if s.host.name in answers.replies]
     undone = target.fleet.ask(lambda session: session.call(requests.Restore(), requests.Done), switched)
     previous = target.ledger.current
-    mixed = bool(undone.failures) or any(not isinstance(e, RunFailed) for e in answers.failures.values())
-    error = next(iter(answers.failures.values()))
-    outcome = MIXED if isinstance(error, RunMixed) or undone.failures else RESTORED
+    errors = list(answers.failures.values())
+    error = next((e for e in errors if isinstance(e, RunMixed)), errors[0])
+    tried = bool(switched) or any(isinstance(e, RunFailed) for e in errors)
+    outcome = MIXED if isinstance(error, RunMixed) or undone.failures else RESTORED if tried else FAILED
     _record(target, wanted, attempt=attempt, cause=cause, outcome=outcome, error=error.message)
     failures = {**undone.failures, **answers.failures}
     error.details["hosts"] = [
@@ -163,7 +164,7 @@ def _fail(target: Target, wanted: Wanted, answers: Answers[requests.Switched], *
         for s in target.fleet.sessions
     ]
     error.details["outcome"] = outcome
-    if mixed and outcome == MIXED and not isinstance(error, RunMixed):
+    if outcome == MIXED and not isinstance(error, RunMixed):
         raise RunMixed(error.message, hint=error.hint, output=error.output, details=error.details) from error
     raise error
 

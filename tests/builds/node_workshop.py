@@ -1,6 +1,5 @@
 """A workshop for the node pack's tests: real commands, what they print and what was said kept."""
 
-import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -47,29 +46,3 @@ class Bench:
                 raise BuildFailed(f"{command} ended with {done.returncode}: {done.stdout[-500:]}", output=done.stdout)
 
         return Workshop(tree, self.cache, recipe, full, run, self.said.append)
-
-
-def digests(tree: Path) -> dict[str, str]:
-    """Path to what is there: a link's target, or the mode and digest of a file."""
-    found = {}
-    for folder, folders, files in os.walk(tree):
-        for name in (*files, *(f for f in folders if os.path.islink(os.path.join(folder, f)))):
-            path = os.path.join(folder, name)
-            if os.path.islink(path):
-                content = os.readlink(path)
-            else:
-                executable = os.stat(path).st_mode & 0o100
-                content = f"{executable} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
-            found[os.path.relpath(path, tree)] = content
-    return found
-
-
-def holding(tree: Path, text: str) -> list[str]:
-    """The files and links in which `text` stands."""
-    found = []
-    for path in digests(tree):
-        full = tree / path
-        content = os.readlink(full).encode() if full.is_symlink() else full.read_bytes()
-        if text.encode() in content:
-            found.append(path)
-    return found

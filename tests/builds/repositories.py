@@ -10,18 +10,9 @@ from deployer.builds.source import find
 from deployer.builds.store import BuildStore
 from deployer.core.manifest import ProcessType
 from deployer.core.recipe import Recipe
+from tests.apps.repository import ENV
 
 AT = "2026-01-02T03:04:05Z"
-ENV = {
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_SYSTEM": os.devnull,
-    "GIT_AUTHOR_NAME": "Author",
-    "GIT_AUTHOR_EMAIL": "author@example.com",
-    "GIT_AUTHOR_DATE": "2024-01-02T03:04:05Z",
-    "GIT_COMMITTER_NAME": "Author",
-    "GIT_COMMITTER_EMAIL": "author@example.com",
-    "GIT_COMMITTER_DATE": "2024-01-02T03:04:05Z",
-}
 
 
 class Repository:

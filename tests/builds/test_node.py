@@ -8,7 +8,7 @@ import pytest
 from node_workshop import Bench
 
 from deployer.builds.packs import node_find, node_litter
-from deployer.builds.packs.node import NodePack, has_assets, processes
+from deployer.builds.packs.node import NodePack, processes
 from deployer.core.errors import BuildFailed
 from deployer.core.recipe import NodeRecipe, Recipe
 
@@ -221,15 +221,6 @@ def test_a_failing_build_script_fails_the_build(tree, bench):
     with pytest.raises(BuildFailed) as failure:
         pack.pack(bench.workshop(tree))
     assert "broken by design" in failure.value.output
-
-
-def test_a_package_json_for_a_linter_alone_is_no_front_end(tree):
-    assert not has_assets(tree, Recipe())
-    package(tree, scripts={"lint": "eslint ."})
-    assert not has_assets(tree, Recipe())
-    package(tree, scripts={"build": "vite build"})
-    assert has_assets(tree, Recipe())
-    assert not has_assets(tree, Recipe(node=NodeRecipe(script="")))
 
 
 def test_of_a_compiled_package_only_the_binaries_stay(tree):

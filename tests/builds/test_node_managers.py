@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from node_workshop import Bench, digests, holding
+from node_workshop import Bench
+from trees import digests, holding
 
 from deployer.builds.packs.node import NodePack
 from deployer.core.errors import BuildFailed

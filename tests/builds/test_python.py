@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from python_workshop import Bench, digests, holding, interpreters, only, output, placed, write
+from python_workshop import Bench, interpreters, only, output, placed, write
+from trees import digests, holding
 
 from deployer.builds.packs.pythons.uv import binary
 from deployer.core.errors import BuildFailed

@@ -8,7 +8,8 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from python_workshop import digests, interpreters
+from python_workshop import interpreters
+from trees import digests
 
 from deployer.builds.packs.pythons import bytecode
 

@@ -3,7 +3,8 @@
 import subprocess
 
 import pytest
-from python_workshop import Bench, digests, holding, only, output, placed, write
+from python_workshop import Bench, only, output, placed, write
+from trees import digests, holding
 
 from deployer.core.errors import BuildFailed
 from deployer.core.recipe import PythonRecipe, Recipe

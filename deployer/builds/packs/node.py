@@ -69,7 +69,7 @@ class NodePack:
 def assets(workshop: Workshop) -> node_find.Node:
     """Vendor what package.json names and run its build script; the node that did it.
 
-    This is all of the node pack, and what another pack calls for a front end beside its own app (`has_assets`):
+    This is all of the node pack, and what another pack calls for a front end beside its own app:
     before Django's collectstatic, which may take files from node_modules.
     """
     tree, script = workshop.tree, workshop.recipe.node.script
@@ -97,11 +97,6 @@ def assets(workshop: Workshop) -> node_find.Node:
         workshop.run([*manager.program, *manager.prune], env=env)
     node_litter.sweep(tree, manager.leavings)
     return node
-
-
-def has_assets(tree: Path, recipe: Recipe) -> bool:
-    """Whether package.json has something to build; many a Python app has one for a linter alone."""
-    return (tree / "package.json").is_file() and recipe.node.script in _scripts(read_package(tree))
 
 
 def read_package(tree: Path) -> Mapping[str, Any]:
