@@ -1,10 +1,15 @@
-"""Who may write to this target?  One session at a time, by flock(2): the kernel frees it when the holder dies."""
+"""Who may write to this target?  One session at a time, by flock(2): the kernel frees it when the holder dies.
+
+The holder also puts an open file description lock (fcntl(2), F_OFD_SETLK) on the same descriptor: it lives and dies
+with the first one, and can be asked about without taking it, so that whoever only looks is never in a writer's way.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import struct
 import time
 from pathlib import Path
 from typing import Callable, Optional
@@ -13,7 +18,7 @@ from deployer.agent.durable import write_all
 from deployer.core.errors import TargetLocked
 
 POLL = 0.05
-GRACE = 0.25  # seconds: whoever only asks `held` has the lock for a moment, and is no holder
+FLOCK = "hhqqi"  # struct flock: type, whence, start, length (0: to the end), pid
 
 
 class Lock:
@@ -26,7 +31,7 @@ class Lock:
     def take(self, holder: dict[str, str], wait: float, waiting: Callable[[str], None]) -> None:
         """Hold the lock for `holder`, or `TargetLocked` after `wait` seconds; `waiting` is told once for whom."""
         descriptor = os.open(str(self.path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        deadline, told = time.monotonic() + max(wait, GRACE), False
+        deadline, told = time.monotonic() + wait, False
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,6 +45,7 @@ class Lock:
                     waiting(f"waiting for {who}")
                     told = True
                 time.sleep(POLL)
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
         os.ftruncate(descriptor, 0)
         write_all(descriptor, json.dumps(holder).encode())
         self.descriptor = descriptor
@@ -51,12 +57,10 @@ class Lock:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _whole_file(fcntl.F_WRLCK))
         finally:
             os.close(descriptor)
-        return False
+        return bool(struct.unpack(FLOCK, found)[0] != fcntl.F_UNLCK)
 
     def holder(self) -> str:
         """The holder in words: who, since when, running what."""
@@ -73,3 +77,7 @@ class Lock:
         if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None
+
+
+def _whole_file(kind: int) -> bytes:
+    return struct.pack(FLOCK, kind, os.SEEK_SET, 0, 0, 0)
