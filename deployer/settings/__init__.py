@@ -12,14 +12,16 @@ from deployer.settings.model import (
     FileSource,
     HostSettings,
     ProcessSettings,
+    RolloutSettings,
     Settings,
     Settled,
     Source,
+    SshSettings,
     TargetSettings,
 )
 from deployer.settings.processes import settle
 from deployer.settings.sources import read_sources
-from deployer.settings.targets import target
+from deployer.settings.targets import Narrow, narrowed, target
 
 __all__ = [
     "LOCAL",
@@ -29,13 +31,17 @@ __all__ = [
     "EnvSource",
     "FileSource",
     "HostSettings",
+    "Narrow",
     "ProcessSettings",
+    "RolloutSettings",
     "Settings",
     "Settled",
     "SharedPath",
     "Source",
+    "SshSettings",
     "TargetSettings",
     "load",
+    "narrowed",
     "parse",
     "parse_build",
     "read_sources",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from deployer.core.manifest import ProcessType
 from deployer.core.recipe import Recipe
 from deployer.core.release import SharedPath
+from deployer.core.rollout import ALL
 
 LOCAL = "local"
 KEEP = 5
@@ -42,13 +43,33 @@ class ConfigSettings:
 
 @dataclass(frozen=True)
 class HostSettings:
-    """One machine of a target.  '' and 0 leave a thing to ssh's own configuration; no `runs`: every type."""
+    """One machine of a target.  '' and 0 leave a thing to ssh's own configuration; no `runs`: every type.
+
+    `host` is its name everywhere, no two of a target have the same; without a `sudo` the target's holds.
+    """
 
     host: str
     runs: tuple[str, ...] = ()
     user: str = ""
     port: int = 0
     path: str = ""
+    sudo: bool | None = None
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    """How a run goes over the hosts: `batch` is a number, `25%` or `all`; `pause` seconds between two batches."""
+
+    batch: str = ALL
+    pause: float = 0.0
+
+
+@dataclass(frozen=True)
+class SshSettings:
+    """How hosts are reached: so many handshakes at a time, and how many seconds each may take."""
+
+    concurrency: int = 32
+    connect_timeout: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +101,11 @@ Source = FileSource | CommandSource | EnvSource
 
 @dataclass(frozen=True)
 class TargetSettings:
-    """A place where the app runs.  '' for `user`, `path` and `run_as` means the default; `local` has no hosts."""
+    """A place where the app runs.  '' for `user`, `path` and `run_as` means the default; `local` has no hosts.
+
+    `confirm_timeout` is in seconds.  `chosen` are the names of the hosts that a command is narrowed to, in the order
+    of `hosts`; none of them: all.  It is never in the file.
+    """
 
     name: str
     hosts: tuple[HostSettings, ...] = ()
@@ -91,6 +116,12 @@ class TargetSettings:
     keep: int = KEEP
     shared: tuple[SharedPath, ...] = ()
     run_as: str = ""
+    sudo: bool = False
+    manager: str = "auto"
+    confirm_timeout: float = 30.0
+    rollout: RolloutSettings = RolloutSettings()
+    ssh: SshSettings = SshSettings()
+    chosen: tuple[str, ...] = ()
 
     @property
     def is_local(self) -> bool:
