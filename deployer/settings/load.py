@@ -103,7 +103,7 @@ def _check_targets(document: Node, mistakes: Mistakes) -> None:
     for name, node in _mapping(_mapping(document).get("targets")).items():
         given = _mapping(node)
         if name == LOCAL:
-            for key in ("hosts", "user"):
+            for key in ("hosts", "user", "sudo", "rollout", "ssh"):
                 if key in given:
                     text = "the target `local` is this machine and has none; give the target another name"
                     mistakes.add(given[key].key_line, f"targets.{LOCAL}.{key}", text)

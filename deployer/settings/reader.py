@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LARGEST = 1024 * 1024
 DEEPEST = 32
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})\Z")
+_RANGE = re.compile(r"[\w.-]\[\w+:\w+")  # `[web[01:20]]`, where YAML takes the inner bracket for its own
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 Value = Union[str, int, bool, None, list["Node"], dict[str, "Node"]]  # noqa: UP007  (a name in quotes knows no `|`)
@@ -78,6 +79,8 @@ def _no_yaml(error: yaml.MarkedYAMLError, text: str, where: str) -> SettingsErro
     hint = "quote a value that has `: ` or ` #` in it, or begins with a sign"
     if mark and lines[mark.line].lstrip(" ").startswith("\t"):
         hint = "YAML is indented with spaces, never with tabs"
+    elif mark and _RANGE.search(lines[mark.line]):
+        hint = 'quote a range in a list of hosts: ["web[01:20].example.com"]'
     return SettingsError(f"{place}: no YAML: {problem}", hint=hint)
 
 

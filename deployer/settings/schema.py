@@ -7,16 +7,17 @@ docs/reference/deploy-yaml.md.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from deployer.core import names
+from deployer.core import names, rollout
 from deployer.core.formation import MOST
 from deployer.core.manifest import unsafe_path
 from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe
 from deployer.core.release import SharedPath
+from deployer.settings import hosts
+from deployer.settings.hosts import Hosts
 from deployer.settings.kinds import Boolean, Choice, Duration, Found, Key, ListOf, MapOf, Number, Record, Text
 from deployer.settings.model import (
     CommandSource,
@@ -25,10 +26,11 @@ from deployer.settings.model import (
     FileSource,
     HostSettings,
     ProcessSettings,
+    RolloutSettings,
+    SshSettings,
     TargetSettings,
 )
 
-_HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}\Z")  # never a leading dash: ssh would read an option
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 _PLACE = re.compile(r"(?:/|~/)[^\0-\x1f\x7f]*\Z")
 _HEALTH = re.compile(r"/[!-~]*\Z")
@@ -123,12 +125,13 @@ CONFIG = (
 )  # fmt: skip
 
 HOST = (
-    Key("host", Text("a host's name or address", _HOST.match), "", "the host; alone, it may stand without `host:`",
-        required=True),
+    Key("host", Text("a host's name or address", hosts.PATTERN.match), "",
+        "the host, or several by ranges such as `web[01:20]`; alone, it may stand without `host:`", required=True),
     Key("runs", ListOf(_TYPE, "process types"), "every type", "the process types that this host runs"),
     Key("user", _USERNAME, "the target's", "the user to log in as"),
     Key("port", _PORT, "ssh's own configuration, else 22", "the port of sshd"),
     Key("path", _ABSOLUTE, "the target's", "the folder on this host"),
+    Key("sudo", Boolean(), "the target's", "whether the agent runs as root on this host, by `sudo -n`"),
 )  # fmt: skip
 
 
@@ -161,14 +164,21 @@ def _target_mistakes(target: Mapping[str, Any]) -> Found:
         for outer in map(str, PurePosixPath(path).parents):
             if outer in paths:
                 yield "shared", f"{path} is inside {outer}, which is shared already"
-    count = Counter((host.host, host.port, host.path) for host in dict.fromkeys(target.get("hosts", ())))
-    for (name, _, _), times in count.items():
-        if times > 1:
-            yield "hosts", f"{name} stands in the list {times} times; give one entry all the types it `runs`"
 
+
+ROLLOUT = (
+    Key("batch", Text("all, a number such as 2 or a share such as 25%", rollout.PATTERN.match), rollout.ALL,
+        "how many hosts are switched at a time; the first batch is the canary: if it fails, no other is touched"),
+    Key("pause", Duration("0s", "1h"), "0s", "the time between two batches"),
+)  # fmt: skip
+
+SSH = (
+    Key("concurrency", Number(1, 256), "32", "how many hosts are logged in to at the same time"),
+    Key("connect_timeout", Duration("1s", "5m"), "10s", "how long a host may take to answer, and again to log in"),
+)  # fmt: skip
 
 TARGET = (
-    Key("hosts", ListOf(Record(HostSettings, HOST, short="host"), "hosts"), "none (`local`: this machine)",
+    Key("hosts", Hosts(Record(HostSettings, HOST, short="host"), "hosts", repeat=True), "none (`local`: this machine)",
         "the machines; required for every target but `local`, which has none"),
     Key("user", _USERNAME, "ssh's own configuration", "the user to log in as"),
     Key("path", _ABSOLUTE, "see below", "the folder on each host"),
@@ -180,6 +190,14 @@ TARGET = (
     Key("shared", ListOf(Record(_shared_path, SHARED, short="folder", one=True), "paths"), "none",
         "paths that outlive a release, for apps that are not stateless yet"),
     Key("run_as", _USERNAME, "the user who deploys", "the user that the processes run as, where the agent is root"),
+    Key("sudo", Boolean(), "false", "true runs the agent as root, by `sudo -n`, which must not ask for a password"),
+    Key("manager", Choice(("auto", "systemd", "supervisor")), "auto",
+        "what keeps processes alive: `auto` is systemd on hosts and supervisor for `local`"),
+    Key("confirm_timeout", Duration("5s", "10m"), "30s",
+        "how long a host waits for a line that went silent before it puts back what served, if it was switched and "
+        "that was not confirmed"),
+    Key("rollout", Record(RolloutSettings, ROLLOUT), "", "how a run goes over the hosts"),
+    Key("ssh", Record(SshSettings, SSH), "", "how the hosts are reached; all else is in ssh's own configuration"),
 )  # fmt: skip
 
 APP = Key("app", _APP, "", "the app's name", required=True)

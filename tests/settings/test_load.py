@@ -108,7 +108,7 @@ app: shop
     ]
 
 
-@pytest.mark.parametrize("key", ["router", "rollout", "listen", "schedule"])
+@pytest.mark.parametrize("key", ["router", "listen", "schedule"])
 def test_a_key_of_a_later_version_is_never_ignored(key):
     said = mistake(f"targets: {{production: {{hosts: [a], {key}: x}}}}")
     assert said == f'targets.production: "{key}" is no key that this version of deployer knows here'
@@ -146,11 +146,23 @@ def test_a_wish_that_this_version_cannot_grant_is_never_ignored(text):
         ("targets: {production: {hosts: []}}", "targets.production.hosts: is missing"),
         ("targets: {production: {hosts: [-oProxyCommand=x]}}", "targets.production.hosts[0]: expected a host's name"),
         ("targets: {production: {hosts: [a b]}}", "targets.production.hosts[0]: expected a host's name"),
-        ("targets: {production: {hosts: [a, a]}}", "targets.production.hosts[1]: stands in the list already"),
+        ("targets: {production: {hosts: [a, a]}}", "targets.production.hosts[1]: a is on line 2 already"),
         (
             "targets: {production: {hosts: [a, {host: a, runs: [w]}]}}",
-            "targets.production.hosts: a stands in the list 2",
+            "targets.production.hosts[1]: a is on line 2 already; a host has one entry, with all that it `runs`",
         ),
+        ("targets: {local: {sudo: true}}", "targets.local.sudo: the target `local` is this machine"),
+        ("targets: {local: {rollout: {batch: 1}}}", "targets.local.rollout: the target `local` is this machine"),
+        ("targets: {p: {hosts: [a], manager: runit}}", "targets.p.manager: expected auto or systemd or supervisor"),
+        (
+            "targets: {p: {hosts: [a], confirm_timeout: 4s}}",
+            "targets.p.confirm_timeout: expected a duration from 5s to",
+        ),
+        ("targets: {p: {hosts: [a], rollout: {batch: 0}}}", "targets.p.rollout.batch: expected all, a number such as"),
+        ("targets: {p: {hosts: [a], rollout: {batch: 101%}}}", "targets.p.rollout.batch: expected all, a number"),
+        ("targets: {p: {hosts: [a], rollout: {pause: 2h}}}", "targets.p.rollout.pause: expected a duration from 0s"),
+        ("targets: {p: {hosts: [a], ssh: {concurrency: 0}}}", "targets.p.ssh.concurrency: expected a number from 1"),
+        ("targets: {p: {hosts: [{host: a, sudo: maybe}]}}", "targets.p.hosts[0].sudo: expected true or false"),
         ("targets: {local: {hosts: [a]}}", "targets.local.hosts: the target `local` is this machine"),
         ("targets: {local: {path: x/y}}", "targets.local.path: expected an absolute path"),
         ("targets: {local: {path: /a/../b}}", "targets.local.path: expected an absolute path"),
@@ -169,6 +181,25 @@ def test_a_wish_that_this_version_cannot_grant_is_never_ignored(text):
 )
 def test_a_mistake_names_its_path_and_what_was_expected(text, said):
     assert mistake(text).startswith(said)
+
+
+def test_what_a_target_says_of_its_hosts_is_read():
+    text = """\
+app: shop
+targets:
+  production:
+    hosts: [a, {host: b, sudo: false}]
+    sudo: true
+    manager: systemd
+    confirm_timeout: 1m
+    rollout: {batch: 25%, pause: 10s}
+    ssh: {concurrency: 8, connect_timeout: 3s}
+"""
+    production = settings.parse(text).targets["production"]
+    assert [host.sudo for host in production.hosts] == [None, False]
+    assert (production.sudo, production.manager, production.confirm_timeout) == (True, "systemd", 60)
+    assert production.rollout == settings.RolloutSettings("25%", 10)
+    assert production.ssh == settings.SshSettings(8, 3)
 
 
 def test_a_very_long_value_is_cut_in_the_message():

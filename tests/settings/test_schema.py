@@ -63,6 +63,10 @@ def test_the_reference_page_has_no_row_for_a_key_that_is_not_there():
 
 def test_every_default_on_the_page_is_the_program_s_own():
     """Written defaults of plain values, read as deploy.yaml reads them, change nothing."""
+
+    def default(name):
+        return KEYS[f"targets.*.{name}"].default
+
     plain = settings.parse("app: shop\ntargets: {production: {hosts: [a]}}\nprocesses: {web: {}}")
     written = settings.parse(
         "app: shop\nbuild:\n"
@@ -71,7 +75,10 @@ def test_every_default_on_the_page_is_the_program_s_own():
         )
         + f"  python: {{collectstatic: {KEYS['build.python.collectstatic'].default}}}\n"
         + f"  node: {{script: {KEYS['build.node.script'].default}}}\n"
-        + f"targets: {{production: {{hosts: [a], keep: {KEYS['targets.*.keep'].default}}}}}\n"
+        + "targets:\n  production:\n    hosts: [a]\n"
+        + "".join(f"    {name}: {default(name)}\n" for name in ("keep", "sudo", "manager", "confirm_timeout"))
+        + f"    rollout: {{batch: {default('rollout.batch')}, pause: {default('rollout.pause')}}}\n"
+        + f"    ssh: {{concurrency: {default('ssh.concurrency')}, connect_timeout: {default('ssh.connect_timeout')}}}\n"
         + "processes:\n  web:\n"
         + "".join(
             f"    {name}: {KEYS[f'processes.*.{name}'].default}\n"
