@@ -15,6 +15,7 @@ from deployer.cli.display.progress import Progress
 from deployer.cli.display.screen import Screen
 
 if TYPE_CHECKING:
+    from deployer.settings import Narrow
     from deployer.stages.operator import Operator
     from deployer.stages.project import Project
     from deployer.stages.target import Target
@@ -27,6 +28,7 @@ class Call:
     command: str
     target: str | None
     wait: float
+    narrow: Narrow
     directory: str
     environ: Mapping[str, str]
     screen: Screen
@@ -49,13 +51,22 @@ class Call:
         return project(Path(self.directory), self.operator)
 
     @contextmanager
-    def opened(self, *, write: bool = False) -> Iterator[Target]:
-        """The target, open; with `write` as its one writer."""
+    def opened(self, *, write: bool = False, partial: bool = False, narrow: Narrow | None = None) -> Iterator[Target]:
+        """The target, open; with `write` as its one writer, with `partial` also where hosts cannot be reached.
+
+        `narrow` says of the hosts what the shared options do not.
+        """
         from deployer.stages.target import opened
 
-        report = self.progress.report
         with opened(
-            self.project, self.target, command=self.command, write=write, wait=self.wait, report=report
+            self.project,
+            self.target,
+            command=self.command,
+            write=write,
+            wait=self.wait,
+            report=self.progress.report,
+            narrow=narrow or self.narrow,
+            partial=partial,
         ) as target:
             try:
                 yield target

@@ -56,7 +56,12 @@ def load(name: str) -> Command:
     """The command `name`: its module is imported now, and no other's."""
     _, module, function, _ = table.COMMANDS[name]
     command = _typed(getattr(import_module(f"deployer.cli.{module}"), function), name)
-    command.params += _typed(options.shared, name).params
+    for more in (
+        *([options.narrowing] if name in table.NARROWED else []),
+        *([options.forgiving] if name in table.FORGIVING else []),
+        options.shared,
+    ):
+        command.params += _typed(more, name).params
     for param in cast("list[Any]", command.params):
         if not getattr(param, "is_flag", False):
             param.process_value = _as_typed(param)
@@ -104,6 +109,7 @@ def _run(before: list[str], words: list[str], screen: Screen) -> int:
     command = load(name)
     with command.make_context(f"deploy {name}", [*before, *rest]) as context, progress.shown(screen) as shown:
         asked = {key: context.params.pop(key) for key in options.SHARED}
+        hosts, limit, missing = (context.params.pop(key, None) for key in options.NARROWING)
         screen.json, screen.quiet, screen.verbose = (asked[f"asked_{key}"] for key in ("json", "quiet", "verbose"))
         if asked["asked_directory"] is not None:
             _enter(asked["asked_directory"])
@@ -111,6 +117,7 @@ def _run(before: list[str], words: list[str], screen: Screen) -> int:
             command=f"deploy {name}",
             target=asked["asked_target"] or os.environ.get("DEPLOY_TARGET") or None,
             wait=options.seconds("--wait", asked["asked_wait"] or "0"),
+            narrow=options.narrow(hosts, limit, missing=bool(missing)),
             directory=_here(),
             environ=os.environ,
             screen=screen,

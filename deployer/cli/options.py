@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deployer.core import duration, names
 from deployer.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from deployer.settings import Narrow
 
 
 def seconds(option: str, text: str) -> float:
@@ -52,7 +55,37 @@ def shared(
     """Take the options that every command takes; `frame` adds them to each."""
 
 
+def narrowing(
+    *,
+    asked_hosts: Annotated[
+        str | None, typer.Option("--hosts", metavar="NAME,...", help="Only these: names, ranges, 'web*'.")
+    ] = None,
+    asked_limit: Annotated[str | None, typer.Option("--limit", metavar="N", help="Only the first N hosts.")] = None,
+) -> None:
+    """Take the options of a command that may be for some of the hosts; `frame` adds them to those of the table."""
+
+
+def forgiving(
+    *,
+    asked_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Go on without the hosts that cannot be reached.")
+    ] = False,
+) -> None:
+    """Take the option of a command that may leave a host out; `frame` adds it to those of the table."""
+
+
+def narrow(hosts: str | None, limit: str | None, *, missing: bool) -> Narrow:
+    """What the caller said of the hosts; `UsageError` for what is neither names nor a number."""
+    from deployer.settings import Narrow
+
+    named = tuple(name.strip() for name in (hosts or "").split(",") if name.strip())
+    if hosts is not None and not named:
+        raise UsageError(f"--hosts {hosts!r} names no host", hint="say --hosts web1,web2 or --hosts 'web*'")
+    return Narrow(named, None if limit is None else number("--limit", limit), missing)
+
+
 SHARED = ("asked_target", "asked_json", "asked_quiet", "asked_verbose", "asked_wait", "asked_directory")
+NARROWING = ("asked_hosts", "asked_limit", "asked_missing")
 
 Release = Annotated[str | None, typer.Argument(metavar="[RELEASE]", help="v99, 99, or how its build id begins.")]
 ReleaseOption = Annotated[

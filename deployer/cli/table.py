@@ -42,6 +42,17 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "completion": (UPKEEP, "completion", "completion", "Print the completion script for your shell."),
 }
 
+# the commands that `--hosts` and `--limit` narrow to some of the hosts
+NARROWED = frozenset(
+    {"release", "ship", "run", "rollback", "scale", "restart", "stop", "start"}
+    | {"ps", "logs", "status", "events", "verify", "prune", "doctor"}
+)
+# the commands that change the target, and with `--allow-missing` go on without the hosts that cannot be reached
+FORGIVING = frozenset(
+    {"release", "ship", "run", "rollback", "scale", "restart", "stop", "start", "prune"}
+    | {"config set", "config unset", "config edit", "config import"}
+)
+
 GLOBAL_VALUES = ("--target", "--wait", "--directory")  # and -t, -C: the global options that take a value
 
 SYNOPSIS = """\

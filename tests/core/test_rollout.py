@@ -39,5 +39,5 @@ def test_a_batch_is_a_number_a_share_or_all(count, batch, sizes):
 
 @pytest.mark.parametrize("batch", ["", "0", "0%", "101%", "-1", "1.5", "5 %", "half", "1\n"])
 def test_nothing_else_is_one(batch):
-    with pytest.raises(ValueError, match=re.escape(batch)):
+    with pytest.raises(ValueError, match=re.escape(batch) + "$"):
         batches(3, batch)
