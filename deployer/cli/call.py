@@ -56,8 +56,12 @@ class Call:
 
         `narrow` says of the hosts what the shared options do not.
         """
+        from deployer import settings
         from deployer.stages.target import opened
 
+        narrow = narrow or self.narrow
+        chosen = settings.narrowed(settings.target(self.project.settings, self.target), narrow.hosts, narrow.limit)
+        self.progress.hosts = chosen.chosen or [host.host for host in chosen.hosts]
         with opened(
             self.project,
             self.target,
@@ -65,7 +69,7 @@ class Call:
             write=write,
             wait=self.wait,
             report=self.progress.report,
-            narrow=narrow or self.narrow,
+            narrow=narrow,
             partial=partial,
         ) as target:
             try:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-STEP, DONE, OUTPUT, WARNING, WAITING = "step", "done", "output", "warning", "waiting"
+STEP, DONE, FAILED = "step", "done", "failed"
+OUTPUT, WARNING, WAITING = "output", "warning", "waiting"
 
 
 @dataclass(frozen=True)
 class Event:
     """Something happened.
 
-    `step`: work of this name began (`text`, e.g. "staging v7"); `done`: the same step ended; `output`: a line that
-    a user's command printed; `warning`: the user should know; `waiting`: another writer holds the target.
+    `step`: work of this name began (`text`, e.g. "staging v7"), on `host` or, without one, on the target as a whole;
+    `done`: the same step ended well; `failed`: it did not; `output`: a line that a user's command printed;
+    `warning`: the user should know; `waiting`: another writer holds the target.
     """
 
     kind: str

@@ -1,19 +1,20 @@
 """How do the events of a use case look while it works?
 
-On a terminal one live line with the elapsed time, everything finished above it; elsewhere plain lines, one when a
-step ends, and one when it begins if it takes long.
+On a terminal one live line with the elapsed time, or one for each of several hosts, everything finished above them;
+elsewhere plain lines, one when a step ends, and one when it begins if it takes long.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from deployer.cli.display.columns import cut
+from deployer.cli.display import steps
 from deployer.cli.display.screen import Screen
+from deployer.cli.display.steps import Step
 from deployer.cli.display.times import took
 from deployer.cli.display.visible import one_line, output_line
 from deployer.stages import events
@@ -22,15 +23,22 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 LONG = 2.0  # seconds after which a plain log says what is being waited for
+MOST_NAMED = 3  # hosts in a line that is about several
 
 
 class Progress:
-    """A report for the stages, safe to call from several threads."""
+    """A report for the stages, safe to call from several threads.
+
+    `hosts` are the names of those that the command is for, once they are known; with fewer than two no step's line
+    begins with a name.
+    """
 
     def __init__(self, screen: Screen) -> None:
+        self.hosts: Sequence[str] = ()
         self._screen = screen
         self._lock = threading.RLock()
-        self._open: dict[tuple[str, str], float] = {}  # the steps that have begun, and when
+        self._steps: dict[str, Step] = {}  # the newest step of each host, and of the target as a whole ('')
+        self._ended: dict[str, list[tuple[str, Step, str]]] = {}  # by text, what is not told yet: host, step, its end
         self._announced: set[tuple[str, str]] = set()
         self._live: Live | None = None
         self._timer: threading.Timer | None = None
@@ -38,55 +46,38 @@ class Progress:
     def report(self, event: events.Event) -> None:
         """Show `event`."""
         with self._lock:
-            step = (event.text, event.host)
             if event.kind == events.WARNING:
-                self._screen.warn(_named(event))
+                self._screen.warn(_named(event.host, event.text))
             elif self._screen.quiet:
                 return
             elif event.kind == events.STEP:
                 self._end(event.host)
-                self._open[step] = time.monotonic()
+                self._steps[event.host] = Step(event.text, time.monotonic())
                 self._begin()
-            elif event.kind == events.DONE:
-                began = self._ended(event)
-                self._screen.say(_named(event) + (f" ... {took(time.monotonic() - began)}" if began else ""), "dim")
-                if not self._open:
-                    self.stop()
+            elif event.kind in (events.DONE, events.FAILED):
+                self._close(event)
             elif event.kind == events.OUTPUT:
                 self._announce()
                 self._screen.say(f"  {event.host + ': ' if event.host else ''}{output_line(event.text)}", "dim")
             else:
-                self._screen.say(_named(event))
+                self._screen.say(_named(event.host, event.text))
 
     def finish(self) -> None:
         """End the steps whose end nobody told: all went well."""
         with self._lock:
-            for host in {host for _, host in self._open}:
+            for host in list(self._steps):
                 self._end(host)
 
     def give_up(self) -> None:
         """Name the steps that had begun and did not end."""
         with self._lock:
-            for (text, host), began in self._open.items():
-                event = events.Event(events.STEP, text, host)
-                self._screen.say(f"{_named(event)} ... not finished, {took(time.monotonic() - began)}", "dim")
-            self._open.clear()
-
-    def _end(self, host: str) -> None:
-        """A host does one step after another: the next one ends the one before it."""
-        for text, on in list(self._open):
-            if on == host:
-                self.report(events.Event(events.DONE, text, host))
-
-    def _ended(self, event: events.Event) -> float | None:
-        """When the step began that `event` ends; it may tell more than its name: `… (done before)`."""
-        for text, host in self._open:
-            if event.text.startswith(text) and host == event.host:
-                return self._open.pop((text, host))
-        return None
+            for text, hosts in self._open().items():
+                began = min(self._steps[host].began for host in hosts)
+                self._say(hosts, f"{text} ... not finished, {took(time.monotonic() - began)}")
+            self._steps.clear()
 
     def stop(self) -> None:
-        """Take the live line away: before the answer, and before a stream has the terminal for itself."""
+        """Take the live lines away: before the answer, and before a stream has the terminal for itself."""
         with self._lock:
             live, self._live = self._live, None
             self._screen.above = None
@@ -95,6 +86,52 @@ class Progress:
                 self._timer = None
         if live is not None:
             live.stop()
+
+    def _open(self) -> dict[str, list[str]]:
+        """The steps under way, by their text, with the hosts that are at them."""
+        found: dict[str, list[str]] = {}
+        for host, step in self._steps.items():
+            if step.ended is None:
+                found.setdefault(step.text, []).append(host)
+        return found
+
+    def _end(self, host: str) -> None:
+        """A host does one step after another: the next one ends the one before it."""
+        step = self._steps.get(host)
+        if step and step.ended is None:
+            self._close(events.Event(events.DONE, step.text, host))
+
+    def _close(self, event: events.Event) -> None:
+        """End a step; `event` may tell more than its name: `… (done before)`."""
+        step = self._steps.get(event.host)
+        if step is None or step.ended is not None or not event.text.startswith(step.text):
+            self._say([event.host], event.text)
+            return
+        step.ended, step.failed = time.monotonic(), event.kind == events.FAILED
+        spent = took(step.ended - step.began)
+        if step.failed:
+            self._say([event.host], f"{event.text} ... failed, {spent}", "red")
+        elif len(self.hosts) < 2 or not event.host or not self._screen.live:
+            self._say([event.host], f"{event.text} ... {spent}")
+        else:
+            self._ended.setdefault(step.text, []).append((event.host, step, event.text))
+        open_ = self._open()
+        if step.text not in open_ and step.text in self._ended:
+            self._tell(step.text)
+        if not open_:
+            self.stop()
+
+    def _tell(self, text: str) -> None:
+        """One line for a step that all who began it have ended."""
+        ended = self._ended.pop(text)
+        spent = max(step.ended or 0 for _, step, _ in ended) - min(step.began for _, step, _ in ended)
+        told = {said for _, _, said in ended}
+        self._say([host for host, _, _ in ended], f"{told.pop() if len(told) == 1 else text} ... {took(spent)}")
+
+    def _say(self, hosts: Sequence[str], text: str, style: str = "dim") -> None:
+        several = len(self.hosts) > 1
+        names = ", ".join(hosts) if len(hosts) <= MOST_NAMED else f"{len(hosts)} hosts"
+        self._screen.say(_named(names if several else "", text), style)
 
     def _begin(self) -> None:
         if not self._screen.live:
@@ -111,10 +148,11 @@ class Progress:
         with self._lock:
             if self._screen.live:
                 return
-            for text, host in self._open:
-                if (text, host) not in self._announced:
-                    self._announced.add((text, host))
-                    self._screen.say(_named(events.Event(events.STEP, text, host)) + " ...")
+            for text, at_it in self._open().items():
+                hosts = [host for host in at_it if (text, host) not in self._announced]
+                self._announced.update((text, host) for host in hosts)
+                if hosts:
+                    self._say(hosts, f"{text} ...", "")
 
     def _go_live(self) -> None:
         from rich.console import Console
@@ -122,24 +160,19 @@ class Progress:
         from rich.text import Text
 
         console = Console(file=self._screen.err, highlight=False, markup=False, emoji=False)
-        spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" if (console.encoding or "").startswith("utf") else "|/-\\"
+        marks = steps.PRETTY if (console.encoding or "").startswith("utf") else steps.PLAIN
 
-        def line() -> Text:
-            steps = list(self._open.items())
-            if not steps:
-                return Text()
-            (text, host), began = steps[0]
-            more = f" (and {len(steps) - 1} more)" if len(steps) > 1 else ""
-            turn = spinner[int(time.monotonic() * 8) % len(spinner)]
-            words = f"{turn} {_named(events.Event(events.STEP, text, host))}{more} ..."
-            elapsed = took(time.monotonic() - began)
-            return Text(f"{cut(words, max(console.width - len(elapsed) - 2, 10))} {elapsed}")
+        def lines() -> Text:
+            # a copy, and no lock: whoever reports holds ours and waits for rich's, which holds it when it asks here
+            now, width, height = time.monotonic(), console.width, max(console.height - 2, 1)
+            shown = steps.live(dict(self._steps), self.hosts, marks=marks, now=now, width=width, height=height)
+            return Text("\n").join(Text(line, style="red" if step.failed else "") for step, line in shown)
 
         self._live = Live(
             console=console,
-            get_renderable=line,
+            get_renderable=lines,
             transient=True,
-            refresh_per_second=8,
+            refresh_per_second=steps.TURNS,
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -161,6 +194,5 @@ def shown(screen: Screen) -> Iterator[Progress]:
         progress.stop()
 
 
-def _named(event: events.Event) -> str:
-    text = one_line(event.text)
-    return f"{one_line(event.host)}: {text}" if event.host else text
+def _named(host: str, text: str) -> str:
+    return f"{one_line(host)}: {one_line(text)}" if host else one_line(text)
