@@ -54,6 +54,14 @@ def key(files: Layout) -> bytes:
         return files.key.read_bytes()
 
 
+def take_key(files: Layout, given: Secret) -> bytes:
+    """Keep the key that the primary has: what the ledger says of a config is the same on every host."""
+    key = bytes.fromhex(given.reveal())
+    if not files.key.exists() or files.key.read_bytes() != key:
+        durable.write(files.key, key, mode=0o400, name="key")
+    return key
+
+
 def forget_draft(files: Layout) -> None:
     """The first release has taken the draft."""
     if os.path.lexists(files.draft):

@@ -11,6 +11,7 @@ from deployer.agent.lock import Lock
 from deployer.agent.managers import ProcessManager
 from deployer.agent.session import Session
 from deployer.core.manifest import Manifest
+from deployer.core.requests import Open
 
 
 @dataclass
@@ -22,5 +23,6 @@ class Host:
     manager: ProcessManager
     lock: Lock
     program: str  # the agent.pyz that runs now
+    asked: Open  # how the session was begun
     offered: dict[str, Manifest] = field(default_factory=dict)  # manifests of this session's offers
     guard: Optional[Guard] = None  # of the pending switch of this session

@@ -31,11 +31,12 @@ def logs(request: requests.Logs, host: Host) -> requests.Done:
 
 def _chosen(request: requests.Logs, host: Host) -> list[Process]:
     known = ledger.read(host.files)
-    run = known.current_run
+    here = pending.name(host.files)
+    run = known.run_of(here)
     version = request.version or (run.release if run else known.newest)
     if version is None:
         raise NotFound("there is no release yet, so there are no logs", hint="`deploy ship` makes and runs one")
-    counts = next((r.formation for r in reversed(known.runs) if r.release == version), {})
+    counts = next((r.on(here) for r in reversed(known.runs) if r.release == version and r.covers(here)), {})
     everything = expand(version, counts, dict.fromkeys(counts, 0) | pending.ports(host.files))
     if not request.processes:
         return everything

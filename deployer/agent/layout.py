@@ -79,6 +79,10 @@ class Layout:
         """The variables kept for the first release."""
         return self.root / "config.draft"
 
+    def program(self, sha256: str) -> Path:
+        """An agent by its digest."""
+        return self.root / "agent" / f"{sha256}.pyz"
+
     def build(self, build: str) -> Path:
         """The directory of a build: its `manifest`, and on the operator's machine `build.json` and `log` too."""
         return self.root / "builds" / build

@@ -34,17 +34,18 @@ def read(host: Layout) -> Ledger:
     return ledger
 
 
-def append(host: Layout, line: bytes) -> Ledger:
-    """Publish `line` as the next record, durable when it returns; `Drift` unless it follows the head.
+def append(host: Layout, new: list[bytes]) -> Ledger:
+    """Publish `new` as the next records, durable when it returns; `Drift` unless they follow the head.
 
-    The same record again is no error: a caller that heard no answer may ask twice.
+    The same again is no error: a caller that heard no answer may ask twice.
     """
     ledger = read(host)
-    if ledger.records and ledger.records[-1].render() == line:
+    if ledger.records and ledger.records[-1].render() == new[-1]:
         return ledger
-    grown = Ledger.read([*(record.render() for record in ledger.records), line], where="the new record")
+    grown = Ledger.read([*(record.render() for record in ledger.records), *new], where="the new records")
     durable.make_directory(host.ledger, mode=0o700)
-    durable.publish(host.record(grown.head[0]), line, name="ledger")
+    for record in grown.records[len(ledger.records) :]:
+        durable.publish(host.record(record.seq), record.render(), name="ledger")
     durable.write(host.root / "ledger.head", f"{grown.head[0]} {grown.head[1]}\n".encode(), name="head")
     return grown
 

@@ -28,8 +28,17 @@ class Lock:
         self.path = path
         self.descriptor: Optional[int] = None
 
-    def take(self, holder: dict[str, str], wait: float, waiting: Callable[[str], None]) -> None:
-        """Hold the lock for `holder`, or `TargetLocked` after `wait` seconds; `waiting` is told once for whom."""
+    def take(
+        self,
+        holder: dict[str, str],
+        wait: float,
+        waiting: Callable[[str], None],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Hold the lock for `holder`, or `TargetLocked` after `wait` seconds; `waiting` is told once for whom.
+
+        `check` is called while waiting and may raise.
+        """
         descriptor = os.open(str(self.path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         deadline, told = time.monotonic() + wait, False
         while True:
@@ -41,6 +50,7 @@ class Lock:
                 if time.monotonic() >= deadline:
                     os.close(descriptor)
                     raise TargetLocked(f"the target is held by {who}") from None
+                check()
                 if wait and not told:
                     waiting(f"waiting for {who}")
                     told = True

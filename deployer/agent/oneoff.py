@@ -13,7 +13,7 @@ import subprocess
 import termios
 from typing import Any, Optional
 
-from deployer.agent import child, ledger, stage
+from deployer.agent import child, ledger, pending, stage
 from deployer.agent.context import Host
 from deployer.agent.session import Lost
 from deployer.core import requests, wire
@@ -23,7 +23,8 @@ from deployer.core.release import Spec
 
 def exec_(request: requests.Exec, host: Host) -> requests.Ended:
     """Run a command to its end, with a terminal of its own if one was asked for."""
-    version = request.version or ledger.read(host.files).current
+    serving = pending.confirmed(host.files, ledger.read(host.files))
+    version = request.version or (serving.version if serving else None)
     if version is None:
         raise NotFound("nothing runs here yet", hint="name a release: `deploy exec --release v1 -- …`")
     spec = stage.spec(host.files, version)

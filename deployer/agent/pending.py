@@ -39,12 +39,28 @@ class Pending:
     by: str
     at: str
     ports: dict[str, int]
+    host: str
 
 
-def confirmed(ledger: Ledger) -> Optional[State]:
-    """The state that the ledger says is confirmed: that of the newest run that succeeded."""
-    run = ledger.current_run
-    return State(run.release, dict(run.formation), run.stopped) if run else None
+def confirmed(files: Layout, ledger: Ledger) -> Optional[State]:
+    """The state that the ledger says is confirmed: that of the newest run for this host that succeeded."""
+    host = name(files)
+    run = ledger.run_of(host)
+    return State(run.release, run.on(host), run.stopped) if run else None
+
+
+def name(files: Layout) -> str:
+    """What the ledger calls this host; '' before the first session that wrote."""
+    try:
+        return (files.run / "host").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def keep_name(files: Layout, host: str) -> None:
+    """Remember what the ledger calls this host, from a confirmed run on."""
+    if host != name(files):
+        durable.write(files.run / "host", host.encode(), name="host")
 
 
 def read(files: Layout) -> Optional[Pending]:

@@ -15,12 +15,12 @@ def read_ledger(request: requests.ReadLedger, host: Host) -> requests.LedgerLine
 
 
 def append(request: requests.Append, host: Host) -> requests.Done:
-    """Publish a record; the record of a run that succeeded is what confirms its pending switch."""
-    grown = ledger.append(host.files, request.line.encode())
+    """Publish records; that of a run that succeeded, the last of them, is what confirms its pending switch."""
+    grown = ledger.append(host.files, [line.encode() for line in request.lines])
     record = grown.records[-1]
-    if record.kind == "release":
+    if grown.releases:
         config.forget_draft(host.files)
-    elif record.body["outcome"] == SUCCEEDED:
+    if record.kind == "run" and record.body["outcome"] == SUCCEEDED:
         recovery.confirm_pending(host.files, record.body["attempt"])
         if host.guard:
             host.guard.dismiss()

@@ -100,6 +100,7 @@ def confirm_pending(files: Layout, attempt: str) -> None:
     waiting = pending.read(files)
     if waiting is not None and waiting.attempt == attempt:
         pending.keep_ports(files, waiting.ports)
+        pending.keep_name(files, waiting.host)
         events.note(files, "confirmed", release=waiting.after.version)
         pending.forget(files)
 

@@ -1,15 +1,14 @@
-"""One session from `Open` to end of file: open, take the lock, recover, answer requests, undo what is pending."""
+"""One session from `Open` to end of file: open, answer requests, undo what is pending."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from deployer.agent import durable, recovery
+from deployer.agent import ledger, look, recovery
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
@@ -17,8 +16,8 @@ from deployer.agent.managers import manager_of
 from deployer.agent.session import Lost, Session
 from deployer.agent.transfer import has_build
 from deployer.agent.verbs import verb, writes
-from deployer.core import canonical, names, wire
-from deployer.core.errors import DeployError, Drift, ReleaseRefused, UsageError
+from deployer.core import names, wire
+from deployer.core.errors import DeployError, ReleaseRefused, UsageError
 from deployer.core.requests import PROTOCOL, Open, Opened
 
 
@@ -40,16 +39,10 @@ def _greet(session: Session, program: str) -> Host | None:
         request = wire.decode(Open, _request(session, "Open"))
         if request.protocol != PROTOCOL:
             raise UsageError(f"the operator speaks protocol {request.protocol}, this agent {PROTOCOL}")
-        files = Layout(Path(request.root), request.app, request.target)
-        host = Host(files, session, manager_of(files), Lock(files.lock), program)
-        if request.write:
-            _claim(files)
-            holder = {"who": request.who, "command": request.command, "at": request.at}
-            host.lock.take(holder, request.wait, lambda text: session.event("waiting", text))
-            recovered = recovery.recover(files, host.manager)
-        else:
-            recovered = []
-        session.reply(_opened(files, recovered))
+        session.silence = request.silence
+        files = Layout(root_of(request), request.app, request.target)
+        host = Host(files, session, manager_of(files), Lock(files.lock), program, request)
+        session.reply(_opened(host))
     except DeployError as error:
         session.fail(error.as_wire())
     except Lost:
@@ -109,27 +102,16 @@ def _request(session: Session, name: str) -> Any:
     return asked["fields"]
 
 
-def _claim(files: Layout) -> None:
-    """Make the root this target's own, or refuse: two targets in one directory would destroy each other."""
-    mark, mine = files.root / "target", {"app": files.app, "target": files.target}
-    durable.make_directory(files.root)
-    if not mark.exists():
-        with contextlib.suppress(FileExistsError):  # another session was quicker: its mark is judged like any other
-            durable.publish(mark, canonical.dumps(mine) + b"\n", name="claim")
-    try:
-        found = canonical.loads(mark.read_bytes()[:-1])
-    except canonical.NotCanonical as error:
-        raise Drift(f"{mark} is damaged: {error}", hint="remove it; the next command makes it anew") from error
-    if found != mine:
-        raise ReleaseRefused(
-            f"{files.root} belongs to {found.get('app')}/{found.get('target')}",
-            hint=f"give targets.{files.target} a `path` of its own in deploy.yaml",
-        )
-    for folder in (files.releases, files.builds, files.objects, files.shared, files.run, files.log, files.agent):
-        durable.make_directory(folder)
+def root_of(request: Open) -> Path:
+    """The target's root on this host: as the operator said, or by default where such things belong."""
+    if not request.root:
+        return Path("/srv", request.app) if os.geteuid() == 0 else Path.home() / request.app
+    return Path.home() / request.root[2:] if request.root.startswith("~/") else Path(request.root)
 
 
-def _opened(files: Layout, recovered: list[str]) -> Opened:
+def _opened(host: Host) -> Opened:
+    files, known = host.files, ledger.read(host.files)
+    seq, head = known.head
     return Opened(
         root=str(files.root),
         user=pwd.getpwuid(os.geteuid()).pw_name,
@@ -137,7 +119,11 @@ def _opened(files: Layout, recovered: list[str]) -> Opened:
         machine=os.uname().machine,
         builds=[name for name in _names(files.builds) if names.BUILD.match(name) and has_build(files, name)],
         tools=_names(files.agent),
-        recovered=recovered,
+        releases=look.present(files),
+        manager=host.manager.kind,
+        seq=seq,
+        head=head,
+        primary=known.primary,
     )
 
 

@@ -1,7 +1,8 @@
 """How does the agent hear its operator?  Frames in, frames out, and the silence that means nobody is there.
 
 A thread reads all frames as they come, so that a lost operator is noticed in the middle of a verb: `check()` then
-raises `Lost`, and whatever was pending is put back.
+raises `Lost`, and whatever was pending is put back.  Another one sends a heartbeat, by which the operator notices a
+host that is gone without a word.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from deployer.core import wire
 
 GONE = (b"", b"")  # in the queue: no frame will follow
 SILENCE = 30.0  # seconds without a word or a heartbeat (design, rule 6)
+BEAT_EVERY = 5.0
 
 
 class Lost(Exception):
@@ -33,13 +35,16 @@ class Session:
         self._frames: queue.Queue[tuple[bytes, bytes]] = queue.Queue(maxsize=64)
         self._lost = threading.Event()
         self._heard = time.monotonic()
+        self._sending = threading.Lock()
+        self.silence = SILENCE
         self.cancelled = threading.Event()
         os.set_blocking(sink, False)  # an operator who reads no more must not keep us from noticing that it is gone
         threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._beat, daemon=True).start()
 
     def check(self) -> None:
         """`Lost` if nobody listens any more.  Everything that waits calls this often."""
-        if self._lost.is_set() or time.monotonic() - self._heard > SILENCE:
+        if self._lost.is_set() or time.monotonic() - self._heard > self.silence:
             raise Lost
 
     def next(self, timeout: Optional[float] = None) -> Optional[tuple[bytes, bytes]]:
@@ -65,15 +70,16 @@ class Session:
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send one frame; `Lost` if nobody takes it."""
         content = memoryview(wire.frame(kind, payload))
-        while content:
-            try:
-                content = content[os.write(self._sink, content) :]
-            except BlockingIOError:
-                self.check()
-                select.select([], [self._sink], [], 0.5)
-            except OSError as error:
-                self._lost.set()
-                raise Lost from error
+        with self._sending:
+            while content:
+                try:
+                    content = content[os.write(self._sink, content) :]
+                except BlockingIOError:
+                    self.check()
+                    select.select([], [self._sink], [], 0.5)
+                except OSError as error:
+                    self._lost.set()
+                    raise Lost from error
 
     def event(self, event: str, text: str) -> None:
         """Tell the operator something while a request is being served."""
@@ -86,6 +92,11 @@ class Session:
     def fail(self, error: dict[str, Any]) -> None:
         """Answer the request with a failure."""
         self.send(wire.REPLY, wire.dump({"error": error}))
+
+    def _beat(self) -> None:
+        with contextlib.suppress(Lost):
+            while not self._lost.wait(BEAT_EVERY):
+                self.send(wire.BEAT)
 
     def _listen(self) -> None:
         try:

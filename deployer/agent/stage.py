@@ -36,7 +36,7 @@ def stage(request: requests.Stage, host: Host) -> requests.Staged:
             fill(host, part, request.spec, build)
             write_new(f"{part}/release.json", text, 0o444)
             write_new(f"{part}/env", env, 0o400)
-            os.link(host.program, f"{part}/agent.pyz")
+            os.link(_launcher(host, request.spec), f"{part}/agent.pyz")
             durable.sync_filesystem(part)
             durable.move(part, home, name="release")
         except BaseException:
@@ -45,6 +45,13 @@ def stage(request: requests.Stage, host: Host) -> requests.Staged:
     elif (home / "release.json").read_bytes() != text or (home / "env").read_bytes() != env:
         raise Drift(f"{home} exists and holds something else", hint="`deploy verify` tells what")
     return requests.Staged(release.config_digest(config.key(host.files), env), canonical.sha256(text))
+
+
+def _launcher(host: Host, spec: Spec) -> Path:
+    program = host.files.program(spec.agent)
+    if not program.exists():
+        raise NotFound(f"{program} is missing: v{spec.version} is launched by it", hint="run the command again")
+    return program
 
 
 def fill(host: Host, part: str, spec: Spec, build: Manifest) -> None:

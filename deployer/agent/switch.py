@@ -23,7 +23,7 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
     begun = time.monotonic()
     look = stage.spec if request.stopped else stage.check  # a damaged release can still be stopped
     spec = look(host.files, request.version)
-    before = pending.confirmed(ledger.read(host.files))
+    before = pending.confirmed(host.files, ledger.read(host.files))
     after = pending.State(request.version, request.formation, request.stopped)
     host.manager.ensure()
     running = [instance.process for instance in host.manager.instances()]
@@ -35,9 +35,7 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
         readiness.await_ready(host.manager, wanted, spec.types, check=host.session.check)
         return requests.Switched(False, previous, ports, time.monotonic() - begun)  # noqa: FBT003
     _check_ports(spec, wanted, running)
-    pending.write(
-        host.files, pending.Pending(request.attempt, before, after, request.cause, request.by, request.at, ports)
-    )
+    pending.write(host.files, _pending(request, host, before, after, ports))
     try:
         assert host.lock.descriptor is not None
         host.guard = Guard(host.program, host.files, host.lock.descriptor)
@@ -56,6 +54,13 @@ def restore(_: requests.Restore, host: Host) -> requests.Done:
     if not _restored(host, "another host of the target failed"):
         raise RunMixed("what served before did not come up again", hint="`deploy events` and `deploy logs` tell why")
     return requests.Done()
+
+
+def _pending(
+    request: requests.Switch, host: Host, before: pending.State | None, after: pending.State, ports: dict[str, int]
+) -> pending.Pending:
+    cause, by, at = request.cause, request.by, request.at
+    return pending.Pending(request.attempt, before, after, cause, by, at, ports, host.asked.host)
 
 
 def _restored(host: Host, why: str) -> bool:

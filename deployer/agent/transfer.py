@@ -11,7 +11,7 @@ from deployer.agent import durable
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.objects import Objects
-from deployer.core import canonical, manifest, requests, wire
+from deployer.core import canonical, delta, manifest, requests
 from deployer.core.errors import Drift, NotFound
 from deployer.core.manifest import File, Manifest
 
@@ -21,12 +21,21 @@ LARGEST_MANIFEST = 512 * 1024 * 1024
 def offer_build(request: requests.OfferBuild, host: Host) -> requests.Lacks:
     """Take a manifest, check that it is the build's, and say which contents are lacking here."""
     text = host.session.stream().read()
+    if request.base:
+        text = _applied(manifest_text(host.files, request.base), text)
     if canonical.sha256(text) != request.build:
         raise Drift(f"the manifest that arrived is not that of build {request.build[:12]}", hint="run it again")
     offered = manifest.parse(text)
     host.offered[request.build] = offered
     objects = Objects(host.files.objects)
     return requests.Lacks([index for index, file in distinct(offered) if not objects.has(file)])
+
+
+def _applied(base: bytes, change: bytes) -> bytes:
+    try:
+        return delta.apply(base, change)
+    except delta.BadDelta as error:
+        raise Drift(f"the manifest that arrived is damaged: {error}", hint="run it again") from error
 
 
 def put_build(request: requests.PutBuild, host: Host) -> requests.Done:
@@ -72,15 +81,6 @@ def put_tool(request: requests.PutTool, host: Host) -> requests.Done:
             archive.extractall(part)
         durable.sync_filesystem(host.files.agent)
         durable.move(part, home, name="tool")
-    return requests.Done()
-
-
-def read_manifest(request: requests.ReadManifest, host: Host) -> requests.Done:
-    """Send a build's manifest as a stream."""
-    text = manifest_text(host.files, request.build)
-    for start in range(0, len(text), 1 << 20):
-        host.session.send(wire.CHUNK, text[start : start + (1 << 20)])
-    host.session.send(wire.END)
     return requests.Done()
 
 

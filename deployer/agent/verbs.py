@@ -9,13 +9,17 @@ from deployer.core import requests, wire
 
 # request → module of deployer.agent that answers it (function of the request's name in lower case), does it write?
 VERBS: dict[str, tuple[str, str, bool]] = {
+    "Claim": ("claim", "claim", False),
     "ReadLedger": ("records", "read_ledger", False),
     "Append": ("records", "append", True),
     "ReadEvents": ("records", "read_events", False),
     "OfferBuild": ("transfer", "offer_build", True),
     "PutBuild": ("transfer", "put_build", True),
     "PutTool": ("transfer", "put_tool", True),
-    "ReadManifest": ("transfer", "read_manifest", False),
+    "ReadManifest": ("relay", "read_manifest", False),
+    "ReadContents": ("relay", "read_contents", False),
+    "ReadAgent": ("relay", "read_agent", False),
+    "PutAgent": ("relay", "put_agent", True),
     "Stage": ("stage", "stage", True),
     "ReadSpec": ("stage", "read_spec", False),
     "RunReleaseCommand": ("command", "run_release_command", True),

@@ -24,7 +24,7 @@ BROUGHT_UP = ("run", "ship", "rollback", "config")  # the causes that change whi
 
 @dataclass(frozen=True)
 class Record:
-    """One line of the ledger: `kind` is `release` or `run`; `body` holds the fields of that kind."""
+    """One line of the ledger: `kind` is `release`, `run` or `primary`; `body` holds the fields of that kind."""
 
     seq: int
     prev: str
@@ -63,7 +63,12 @@ class Release:
 
 @dataclass(frozen=True)
 class Run:
-    """One attempt to bring a release up, with its outcome."""
+    """One attempt to bring a release up, with its outcome.
+
+    `formation` is that of a host which runs every type; `hosts` are the hosts that the run was for, each with what
+    of it that host has (none named: every host, and all of it).  A run that is not `whole` was for some hosts of the
+    target only, and leaves open what the target as such is to serve.
+    """
 
     release: int
     cause: str
@@ -75,6 +80,21 @@ class Run:
     at: str
     attempt: str
     error: str = ""
+    hosts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    whole: bool = True
+
+    def covers(self, host: str) -> bool:
+        """Whether the run was for `host` too."""
+        return not self.hosts or host in self.hosts
+
+    def on(self, host: str) -> dict[str, int]:
+        """The formation that `host` has of it."""
+        return dict(self.hosts.get(host, {}) if self.hosts else self.formation)
+
+    def processes(self, host: str) -> list[str]:
+        """The names of the processes that `host` is to run: `web.1`, `web.2`."""
+        counts = {} if self.stopped else self.on(host)
+        return [f"{kind}.{number}" for kind, count in counts.items() for number in range(1, count + 1)]
 
 
 class Ledger:
@@ -84,12 +104,15 @@ class Ledger:
         self.records = tuple(records)
         self.releases: dict[int, Release] = {}
         self.runs: list[Run] = []
+        self.primary = ""  # the host whose copy counts, where it is no longer the first of the target
         for record in self.records:
             if record.kind == "release":
                 release = _release(record)
                 self.releases[release.version] = release
-            else:
+            elif record.kind == "run":
                 self.runs.append(_run(record))
+            else:
+                self.primary = str(record.body["host"])
 
     @staticmethod
     def read(lines: Iterable[bytes], *, where: str = "the ledger") -> Ledger:
@@ -106,8 +129,10 @@ class Ledger:
                     version += 1
                     if _release(record).version != version:
                         raise ValueError(f"v{version} was expected")
-                elif record.kind != "run" or not 0 < _run(record).release <= version:
-                    raise ValueError("it is neither a release nor the run of one")
+                elif record.kind == "run" and not 0 < _run(record).release <= version:
+                    raise ValueError("it is the run of a release that there is not")
+                elif record.kind not in ("run", "primary") or (record.kind == "primary" and not record.body["host"]):
+                    raise ValueError("it is neither a release, nor the run of one, nor a promotion")
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise Drift(
                     f"{where}: record {seq:08d} does not fit: {error}",
@@ -143,14 +168,24 @@ class Ledger:
 
     @property
     def current_run(self) -> Optional[Run]:
-        """The newest run that succeeded, or None."""
-        return next((run for run in reversed(self.runs) if run.outcome == SUCCEEDED), None)
+        """The newest run of the whole target that succeeded (before the first: of some hosts), or None."""
+        succeeded = [run for run in reversed(self.runs) if run.outcome == SUCCEEDED]
+        return next((run for run in succeeded if run.whole), succeeded[0] if succeeded else None)
 
     @property
     def current(self) -> Optional[int]:
         """The release of the newest run that succeeded, or None."""
         run = self.current_run
         return run.release if run else None
+
+    def run_of(self, host: str) -> Optional[Run]:
+        """The newest run that succeeded and was for `host`: what that host is to serve."""
+        return next((run for run in reversed(self.runs) if run.outcome == SUCCEEDED and run.covers(host)), None)
+
+    def holds(self, head: tuple[int, str]) -> bool:
+        """Whether a copy that ends at `head` (number, digest) is this ledger, or its beginning."""
+        seq, named = head
+        return seq == 0 or (seq <= len(self.records) and self.records[seq - 1].digest == named)
 
     def outcome(self, version: int) -> str:
         """How the newest attempt to bring `version` up ended, or '' if it was never run."""
@@ -170,9 +205,10 @@ class Ledger:
         for record in reversed(self.records):
             if record.kind == "release":
                 return _release(record).version
-            run = _run(record)
-            if run.outcome == SUCCEEDED and run.cause in BROUGHT_UP:
-                return run.release
+            if record.kind == "run":
+                run = _run(record)
+                if run.outcome == SUCCEEDED and run.cause in BROUGHT_UP:
+                    return run.release
         return None
 
     def release(self, version: int) -> Release:
@@ -242,9 +278,14 @@ def kept(ledger: Ledger, keep: int, running: Iterable[int]) -> set[int]:
     stay = set(sorted(ledger.releases)[-keep:] if keep else ())
     stay.update(running)
     stay.update(v for v in (ledger.current, ledger.config_base) if v is not None)
+    stay.update(run.release for run in map(ledger.run_of, _hosts(ledger)) if run)
     with contextlib.suppress(NotFound):  # nothing to roll back to: nothing to keep for it
         stay.add(rollback_target(ledger, None).version)
     return stay & set(ledger.releases)
+
+
+def _hosts(ledger: Ledger) -> set[str]:
+    return {host for run in ledger.runs for host in run.hosts}
 
 
 def _release(record: Record) -> Release:
@@ -269,13 +310,19 @@ def _run(record: Record) -> Run:
         cause=str(body["cause"]),
         outcome=str(body["outcome"]),
         previous=None if previous is None else _int(previous),
-        formation={str(name): _int(count) for name, count in body["formation"].items()},
+        formation=_counts(body["formation"]),
         stopped=bool(body["stopped"]),
         by=str(body["by"]),
         at=str(body["at"]),
         attempt=str(body["attempt"]),
         error=str(body.get("error", "")),
+        hosts={str(host): _counts(share) for host, share in body.get("hosts", {}).items()},
+        whole=bool(body.get("whole", True)),
     )
+
+
+def _counts(formation: Any) -> dict[str, int]:
+    return {str(name): _int(count) for name, count in formation.items()}
 
 
 def _int(value: Any) -> int:

@@ -16,22 +16,30 @@ PROTOCOL = 1
 
 @dataclass(frozen=True)
 class Open:
-    """Begin a session: `write` takes the target's lock, waiting up to `wait` seconds for it."""
+    """Begin a session with `host`, as deploy.yaml calls it.
+
+    `root` may begin with `~/`; '' is the default: /srv/<app> where the agent is root, else ~/<app>.  `manager` is the
+    wish for a process manager ('' leaves it as it is); `silence` the seconds without a word after which the operator
+    is taken for gone, and what is not confirmed is put back.
+    """
 
     app: str
     target: str
+    host: str
     root: str
-    write: bool
-    wait: float
-    who: str
-    command: str
-    at: str
+    manager: str = ""
+    silence: float = 30
     protocol: int = PROTOCOL
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The host as the session finds it; `recovered` tells what an interrupted command had left, now cleaned up."""
+    """The host as the session finds it.
+
+    `releases` are those that are here; `manager` is the kind of its process manager; `seq` and `head` are the number
+    and the digest of the newest record of its ledger; `primary` is the host whose ledger counts, as this one's newest
+    promotion says ('' if there was none).
+    """
 
     root: str
     user: str
@@ -39,6 +47,32 @@ class Opened:
     machine: str
     builds: list[str]
     tools: list[str]
+    releases: list[int]
+    manager: str
+    seq: int
+    head: str
+    primary: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Become the target's one writer, waiting up to `wait` seconds for another one; clean up what it may have left.
+
+    `key` is that of the config digests, in hexadecimal, as the primary has it; None on the primary itself.
+    """
+
+    wait: float
+    who: str
+    command: str
+    at: str
+    key: Optional[Secret] = None
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """`recovered` tells what an interrupted command had left, now cleaned up."""
+
+    key: Secret
     recovered: list[str] = field(default_factory=list)
 
 
@@ -58,16 +92,20 @@ class LedgerLines:
 
 @dataclass(frozen=True)
 class Append:
-    """Publish one record.  The record of a run that succeeded confirms the pending switch of its attempt."""
+    """Publish records, oldest first.  That of a run that succeeded confirms the pending switch of its attempt."""
 
-    line: str
+    lines: list[str]
 
 
 @dataclass(frozen=True)
 class OfferBuild:
-    """The manifest follows as a stream; the reply says which contents the host lacks."""
+    """The manifest follows as a stream; the reply says which contents the host lacks.
+
+    With a `base`, a build that is there, the stream is a delta against that one's manifest (`core/delta.py`).
+    """
 
     build: str
+    base: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +127,28 @@ class PutTool:
     """A zip archive follows; it is unpacked to `agent/<name>` (the supervisor, where the host has none)."""
 
     name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ReadContents:
+    """These files of a build that is here (indices into its manifest's files); they come as one zlib stream."""
+
+    build: str
+    files: list[int]
+
+
+@dataclass(frozen=True)
+class ReadAgent:
+    """The agent that release `version` is launched by; it comes as a stream."""
+
+    version: int
+
+
+@dataclass(frozen=True)
+class PutAgent:
+    """An agent follows as a stream, for a release that was made with another one than this session's."""
+
     sha256: str
 
 

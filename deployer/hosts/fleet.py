@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from deployer.core.errors import DeployError
+from deployer.core.errors import DeployError, HostUnreachable
 from deployer.hosts.host import Host
 from deployer.hosts.session import Session
 
-AT_ONCE = 32
+AT_ONCE = 100
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 class Answers(Generic[T]):
@@ -24,47 +25,79 @@ class Answers(Generic[T]):
     def all(self) -> dict[str, T]:
         """The replies, if every host gave one; else the first failure, which names all hosts that failed."""
         if self.failures:
-            first = next(iter(self.failures.values()))
-            first.details.setdefault("hosts", [{"host": h, "error": e.message} for h, e in self.failures.items()])
-            raise first
+            raise first_of(self.failures)
         return self.replies
 
 
+def first_of(failures: dict[str, DeployError]) -> DeployError:
+    """One failure for all: the first, whose details name every host that failed."""
+    name, first = next(iter(failures.items()))
+    first.details.setdefault("hosts", [{"host": h, "ok": False, "error": e.message} for h, e in failures.items()])
+    if len(failures) > 1:
+        others = ", ".join(host for host in failures if host != name)
+        first.message = f"{first.message} (and {len(failures) - 1} more: {others})"
+    return first
+
+
 class Fleet:
-    """Open sessions with the hosts of a target; the first is the primary, whose ledger counts."""
+    """Open sessions with hosts of a target, in its order.  `missing` are those that could not be reached."""
 
-    def __init__(self, sessions: Sequence[Session]) -> None:
-        self.sessions = list(sessions)
+    def __init__(self, sessions: Sequence[Session], missing: dict[str, DeployError], pool: ThreadPoolExecutor) -> None:
+        self.sessions, self.missing, self._pool = list(sessions), missing, pool
 
-    @property
-    def primary(self) -> Session:
-        """The host whose ledger counts."""
-        return self.sessions[0]
+    def named(self, host: str) -> Session:
+        """The session with `host`; why it could not be reached, if there is none."""
+        for session in self.sessions:
+            if session.host.name == host:
+                return session
+        raise self.missing.get(host) or HostUnreachable(f"{host} is not among the hosts of this command")
+
+    def keep(self, answers: Answers[T]) -> None:
+        """Go on with the hosts that answered; any failure but an unreachable host is raised."""
+        for error in answers.failures.values():
+            if not isinstance(error, HostUnreachable):
+                raise first_of(answers.failures)
+        self.missing.update(answers.failures)
+        self.sessions = [session for session in self.sessions if session.host.name in answers.replies]
 
     def ask(self, question: Callable[[Session], T], among: Sequence[Session] | None = None) -> Answers[T]:
-        """Put `question` to every host at the same time."""
+        """Put `question` to every host (or those `among`) at the same time."""
         asked = self.sessions if among is None else list(among)
-
-        def one(session: Session) -> T | DeployError:
-            try:
-                return question(session)
-            except DeployError as error:
-                return error
-
-        if len(asked) == 1:
-            answers = [one(asked[0])]
-        else:
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                answers = list(pool.map(one, asked))
-        told = {session.host.name: answer for session, answer in zip(asked, answers, strict=True)}
-        return Answers(
-            {name: answer for name, answer in told.items() if not isinstance(answer, DeployError)},
-            {name: answer for name, answer in told.items() if isinstance(answer, DeployError)},
-        )
+        told = dict(zip([s.host.name for s in asked], _at_once(self._pool, question, asked), strict=True))
+        return _sorted(told)
 
 
 @contextmanager
 def connected(hosts: Sequence[Host]) -> Iterator[Fleet]:
-    """Sessions with all hosts; closed, and so undone where unconfirmed, however the block is left."""
-    with ExitStack() as stack:
-        yield Fleet([stack.enter_context(Session(host, host.start())) for host in hosts])
+    """Sessions with all hosts that can be reached, all begun at the same time.
+
+    They are closed, and what is unconfirmed is so undone, however the block is left.
+    """
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        begun = dict(zip([host.name for host in hosts], _at_once(pool, _begin, hosts), strict=True))
+        answers = _sorted(begun)
+        try:
+            yield Fleet(list(answers.replies.values()), answers.failures, pool)
+        finally:
+            _at_once(pool, Session.close, list(answers.replies.values()))
+
+
+def _begin(host: Host) -> Session:
+    return Session(host, host.start())
+
+
+def _at_once(pool: ThreadPoolExecutor, question: Callable[[S], T], asked: Sequence[S]) -> list[T | DeployError]:
+    def one(of: S) -> T | DeployError:
+        try:
+            return question(of)
+        except DeployError as error:
+            return error
+
+    return [one(asked[0])] if len(asked) == 1 else list(pool.map(one, asked))
+
+
+def _sorted(told: dict[str, T | DeployError]) -> Answers[T]:
+    return Answers(
+        {name: answer for name, answer in told.items() if not isinstance(answer, DeployError)},
+        {name: answer for name, answer in told.items() if isinstance(answer, DeployError)},
+    )

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import BinaryIO, Protocol
 
+SILENCE = 30.0  # seconds
+
 
 class Channel(Protocol):
-    """A running agent: its stdin to write to, its replies to read from."""
+    """A running agent: its stdin to write to, its replies to read from.
+
+    A read raises `TimeoutError` when nothing came for `SILENCE` seconds: an agent that lives sends heartbeats.
+    """
 
     writer: BinaryIO
     reader: BinaryIO

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import select
 import subprocess
@@ -14,6 +15,7 @@ from typing import BinaryIO, cast
 from deployer.agent import durable, fault
 from deployer.core.errors import HostUnreachable
 from deployer.hosts import pyz
+from deployer.hosts.host import SILENCE
 
 NAME = "local"
 
@@ -48,24 +50,48 @@ class LocalChannel:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,
             stderr=self._stderr,
             start_new_session=True,
             cwd="/",
             env=_environment(),
         )
-        self.writer, self.reader = cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout)
+        self._pipe = cast("BinaryIO", self._process.stdout)
+        self.writer = cast("BinaryIO", io.BufferedWriter(cast("io.RawIOBase", self._process.stdin)))
+        self.reader = cast("BinaryIO", _Patient(self._pipe.fileno()))
 
     def close(self, *, timeout: float) -> None:
         """End its input and wait for its end."""
         with contextlib.suppress(OSError):
             self.writer.close()
         _await(self._process, timeout)
-        self.reader.close()
+        self._pipe.close()
 
     def complaint(self) -> str:
         """The end of what it printed on stderr."""
         self._stderr.seek(0)
         return self._stderr.read()[-4000:].decode(errors="replace")
+
+
+class _Patient(io.RawIOBase):
+    """A pipe to read from, for so long as something comes at least every `SILENCE` seconds."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor, self._held = descriptor, b""
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, b"" at the end; `TimeoutError` when nothing comes."""
+        if not self._held:
+            if not select.select([self._descriptor], [], [], SILENCE)[0]:
+                raise TimeoutError
+            self._held = os.read(self._descriptor, 1 << 16)
+        part, self._held = self._held[:size], self._held[size:]
+        return part
 
 
 def _await(process: subprocess.Popen[bytes], timeout: float) -> None:

@@ -6,6 +6,7 @@ compiling anything, under another one the sources serve.
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import py_compile
@@ -20,6 +21,7 @@ PACKAGES = ("core", "agent")
 START = b"from deployer.agent.__main__ import main\nmain()\n"
 
 
+@functools.cache  # one agent for the whole command, whatever becomes of the sources meanwhile
 def agent(cache: Path) -> tuple[str, bytes]:
     """The digest and the bytes of agent.pyz; kept in `cache`, since compiling it takes a quarter of a second."""
     sources = _sources()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +15,6 @@ from deployer.hosts.host import Channel, Host
 BEAT_EVERY = 5.0
 CLOSING = 120.0  # seconds an agent may take to undo what is pending
 PIECE = 1 << 16
-UNREAD = 64  # frames: a slow reader of ours slows the host down, and does not fill our memory
 
 Reply = TypeVar("Reply")
 Heard = Callable[[bytes, bytes], None]
@@ -29,10 +27,9 @@ class Session:
         self.host = host
         self.opened: requests.Opened | None = None
         self._channel = channel
-        self._writing = threading.Lock()
+        self._writing, self._asking = threading.Lock(), threading.RLock()
         self._closed = threading.Event()
-        self._frames: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue(UNREAD)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._greeted = False
         threading.Thread(target=self._beat, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -46,9 +43,15 @@ class Session:
         self._closed.set()
         self._channel.close(timeout=CLOSING)
 
-    def open(self, request: requests.Open, heard: Heard) -> requests.Opened:
+    def open(self, request: requests.Open) -> requests.Opened:
         """The first request of a session."""
-        self.opened = self.call(request, requests.Opened, heard=heard)
+        self.opened = self.call(request, requests.Opened)
+        return self.opened
+
+    @property
+    def found(self) -> requests.Opened:
+        """The host as the session found it."""
+        assert self.opened is not None
         return self.opened
 
     def call(
@@ -66,33 +69,36 @@ class Session:
 
         A failure that the agent tells is raised as it is; a session that breaks is `HostUnreachable`.
         """
-        self.send(wire.REQUEST, wire.dump({"verb": type(request).__name__, "fields": wire.encode(request)}))
-        if asked is not None:
-            asked()
-        if stream is not None:
-            for part in stream:
-                self.send(wire.CHUNK, part)
-            self.send(wire.END)
-        while True:
-            kind, payload = self._next(type(request).__name__)
-            if kind == wire.REPLY:
-                told = wire.load(payload)
-                if "error" in told:
-                    raise self._failure(told["error"])
-                return wire.decode(answer, told["ok"])
-            if heard:
-                heard(kind, payload)
+        with self._asking:
+            self._ask(request)
+            if asked is not None:
+                asked()
+            if stream is not None:
+                for part in stream:
+                    self.send(wire.CHUNK, part)
+                self.send(wire.END)
+            while True:
+                kind, payload = self._next(type(request).__name__)
+                if kind == wire.REPLY:
+                    return wire.decode(answer, self._told(payload))
+                if heard:
+                    heard(kind, payload)
+
+    def stream(self, request: Any) -> Iterator[bytes]:
+        """Ask for a stream: its bytes as they come.  Read it to its end before the next request."""
+        with self._asking:
+            self._ask(request)
+            while True:
+                kind, payload = self._next(type(request).__name__)
+                if kind == wire.REPLY:
+                    self._told(payload)
+                    return
+                if kind == wire.CHUNK:
+                    yield payload
 
     def receive(self, request: Any) -> bytes:
         """Ask for a stream: all its bytes."""
-        parts: list[bytes] = []
-
-        def keep(kind: bytes, payload: bytes) -> None:
-            if kind == wire.CHUNK:
-                parts.append(payload)
-
-        self.call(request, requests.Done, heard=keep)
-        return b"".join(parts)
+        return b"".join(self.stream(request))
 
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send one frame; other threads may do so at the same time."""
@@ -103,17 +109,29 @@ class Session:
         except (OSError, ValueError) as error:
             raise self._gone("it takes nothing more") from error
 
-    def _next(self, doing: str) -> tuple[bytes, bytes]:
-        found = self._frames.get()
-        if found is None:
-            self._frames.put(None)
-            raise self._gone(f"it ended during {doing}")
-        return found
+    def _ask(self, request: Any) -> None:
+        self.send(wire.REQUEST, wire.dump({"verb": type(request).__name__, "fields": wire.encode(request)}))
 
-    def _failure(self, told: dict[str, Any]) -> DeployError:
-        failure = from_wire(told)
+    def _next(self, doing: str) -> tuple[bytes, bytes]:
+        try:
+            if self._greeted or _skip_to_magic(self._channel):
+                self._greeted = True
+                while (found := wire.read_frame(self._channel.reader)) is not None:
+                    if found[0] != wire.BEAT:
+                        return found
+        except TimeoutError:
+            raise self._gone(f"nothing was heard of it during {doing}") from None
+        except (OSError, ValueError) as error:
+            raise self._gone(f"it ended during {doing}: {error}") from error
+        raise self._gone(f"it ended during {doing}")
+
+    def _told(self, payload: bytes) -> Any:
+        told = wire.load(payload)
+        if "error" not in told:
+            return told["ok"]
+        failure: DeployError = from_wire(told["error"])
         failure.details.setdefault("host", self.host.name)
-        return failure
+        raise failure
 
     def _gone(self, how: str) -> HostUnreachable:
         return HostUnreachable(
@@ -121,15 +139,6 @@ class Session:
             hint="run the command again; it finishes or cleans up what was begun",
             output=self._channel.complaint(),
         )
-
-    def _listen(self) -> None:
-        try:
-            if _skip_to_magic(self._channel):
-                while (found := wire.read_frame(self._channel.reader)) is not None:
-                    self._frames.put(found)
-        except (OSError, ValueError):
-            pass  # the end of the session, told by the None below
-        self._frames.put(None)
 
     def _beat(self) -> None:
         while not self._closed.wait(BEAT_EVERY):

@@ -1,11 +1,19 @@
-"""How does a build get to the hosts?  Each is asked what it lacks; nothing else is sent."""
+"""How does a build get to the hosts?  Each is asked what it lacks; nothing else is sent.
+
+What several hosts lack is packed once.  What this machine does not have comes from the primary: a rollback, or a host
+that missed a release, needs neither the repository nor the machine that built it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import IO
 
+from deployer.core import delta, names, requests
 from deployer.core import manifest as manifest_
-from deployer.core import names, requests
 from deployer.core.errors import NotFound
 from deployer.core.manifest import File, Manifest
 from deployer.hosts import supervisor_package
@@ -14,42 +22,120 @@ from deployer.stages.events import DONE, STEP, Event
 from deployer.stages.target import Target
 
 BLOCK = 1 << 20
+IN_MEMORY = 16 << 20  # bytes of packed contents; more goes to a temporary file
+SUPERVISOR = "supervisor"
 
 
 def manifest(target: Target, build: str) -> Manifest:
     """What the build consists of: from this machine's store, else from the primary, for a rollback needs no store."""
     if target.project.store.has(build):
         return target.project.store.manifest(build)
-    if target.primary.opened is None or build not in target.primary.opened.builds:
+    if build not in target.primary.found.builds:
         raise NotFound(f"build {names.short(build)} is neither here nor on the hosts", hint="`deploy build` makes it")
     return manifest_.parse(target.primary.receive(requests.ReadManifest(build)))
 
 
-def deliver(target: Target, build: str, what: Manifest) -> None:
-    """Have the build, and what the process manager needs, whole and durable on every host."""
-    target.fleet.ask(lambda session: _deliver(target, session, build, what)).all()
-
-
-def _deliver(target: Target, session: Session, build: str, what: Manifest) -> None:
-    assert session.opened is not None
-    tool = supervisor_package.tool()
-    if tool not in session.opened.tools:
-        request = requests.PutTool(tool, supervisor_package.digest())
-        session.call(request, requests.Done, stream=pieces(supervisor_package.archive()))
-    if build in session.opened.builds:
+def deliver(target: Target, build: str, among: Sequence[Session]) -> None:
+    """Have the build, and what the process manager needs, whole and durable on these hosts."""
+    if all(build in session.found.builds for session in among) and not any(map(_lacks_tool, among)):
         return
-    offer = requests.OfferBuild(build)
-    lacking = session.call(offer, requests.Lacks, stream=pieces(what.render())).files
-    files = what.files
-    sent = [files[index] for index in lacking]
-    size = sum(file.size for file in sent)
-    step = f"sending {len(sent)} files, {size / 1e6:.1f} MB"
-    target.report(Event(STEP, step, session.host.name))
-    session.call(requests.PutBuild(build), requests.Done, stream=compressed(_contents(target, sent)))
-    target.report(Event(DONE, step, session.host.name))
+    delivery = Delivery(target, build)
+    target.fleet.ask(delivery.to, among).all()
 
 
-def _contents(target: Target, files: list[File]) -> Iterator[bytes]:
+class Delivery:
+    """One build on its way to hosts of a target."""
+
+    def __init__(self, target: Target, build: str) -> None:
+        self._target, self._build = target, build
+        self._packed: dict[tuple[int, ...], Packed] = {}
+        self._offers: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the build consists of."""
+        return manifest(self._target, self._build)
+
+    def to(self, session: Session) -> None:
+        """Send the host what it lacks."""
+        if _lacks_tool(session):
+            request = requests.PutTool(supervisor_package.tool(), supervisor_package.digest())
+            session.call(request, requests.Done, stream=pieces(supervisor_package.archive()))
+        if self._build in session.found.builds:
+            return
+        lacking = self._offer(session)
+        files = self.manifest.files
+        size = sum(files[index].size for index in lacking)
+        step = f"sending {len(lacking)} files, {size / 1e6:.1f} MB"
+        self._target.report(Event(STEP, step, session.host.name))
+        session.call(requests.PutBuild(self._build), requests.Done, stream=self._contents(lacking))
+        session.found.builds.append(self._build)
+        self._target.report(Event(DONE, step, session.host.name))
+
+    def _offer(self, session: Session) -> list[int]:
+        base = self._base(session)
+        with self._lock:
+            if base not in self._offers:
+                self._offers[base] = self._offered(base)
+        offer = requests.OfferBuild(self._build, base)
+        return session.call(offer, requests.Lacks, stream=pieces(self._offers[base])).files
+
+    def _offered(self, base: str) -> bytes:
+        """The manifest: whole, or as what differs from that of the build `base`."""
+        text = self.manifest.render()
+        return delta.make(self._target.project.store.manifest(base).render(), text) if base else text
+
+    def _base(self, session: Session) -> str:
+        """The newest build that the host has and this machine knows; '' if there is none."""
+        releases = reversed(self._target.ledger.releases.values())
+        known = (release.build for release in releases if release.build in session.found.builds)
+        return next((build for build in known if self._target.project.store.has(build)), "")
+
+    def _contents(self, lacking: list[int]) -> Iterator[bytes]:
+        if len(self._target.fleet.sessions) == 1:
+            return self._stream(lacking)
+        with self._lock:
+            packed = self._packed.setdefault(tuple(lacking), Packed(self._stream(lacking)))
+        return packed.read()
+
+    def _stream(self, lacking: list[int]) -> Iterator[bytes]:
+        store = self._target.project.store
+        if not store.has(self._build):
+            return self._target.primary.stream(requests.ReadContents(self._build, lacking))
+        files = self.manifest.files
+        return compressed(_blocks(self._target, [files[index] for index in lacking]))
+
+
+class Packed:
+    """A stream that is made once, by whoever needs it first, and read by many."""
+
+    def __init__(self, source: Iterator[bytes]) -> None:
+        self._source, self._lock = source, threading.Lock()
+        self._file: IO[bytes] | None = None
+        self._size = 0
+
+    def read(self) -> Iterator[bytes]:
+        """All its bytes."""
+        at = 0
+        while part := self._part(at):
+            yield part
+            at += len(part)
+
+    def _part(self, at: int) -> bytes:
+        with self._lock:
+            if self._file is None:
+                self._file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it lives as long as we do
+                self._size = sum(self._file.write(part) for part in self._source)
+            self._file.seek(at)
+            return self._file.read(1 << 16)
+
+
+def _lacks_tool(session: Session) -> bool:
+    return session.found.manager == SUPERVISOR and supervisor_package.tool() not in session.found.tools
+
+
+def _blocks(target: Target, files: list[File]) -> Iterator[bytes]:
     for file in files:
         with target.project.store.open_object(file) as content:
             while block := content.read(BLOCK):

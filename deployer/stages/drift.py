@@ -8,18 +8,21 @@ from deployer.core.requests import Looked
 ALIVE = ("up", "starting")
 
 
-def found(ledger: Ledger, seen: Looked) -> list[str]:
-    """The differences on one host, each in words; none where all agree."""
-    run = ledger.current_run
+def found(ledger: Ledger, host: str, seen: Looked, *, whole: bool = True) -> list[str]:
+    """The differences on one host, each in words; none where all agree.
+
+    Not `whole`: the host may serve another release than the target, if the ledger says so.
+    """
+    run = ledger.run_of(host)
     named = f"v{run.release}" if run else ""
     told = []
     if seen.pending:
         told.append(f"a run of {seen.pending} is not confirmed yet")
     if seen.current != named:
         told.append(f"`current` names {seen.current or 'nothing'}, the ledger says {named or 'nothing'}")
-    wanted = set()
-    if run and not run.stopped:
-        wanted = {(f"{kind}.{n}", run.release) for kind, count in run.formation.items() for n in range(1, count + 1)}
+    if whole and ledger.current and named != f"v{ledger.current}":
+        told.append(f"serves {named or 'nothing'}, the target's current is v{ledger.current}")
+    wanted = {(name, run.release) for name in run.processes(host)} if run else set()
     running = {(process.process, process.release): process for process in seen.processes}
     for name, version in sorted(wanted):
         process = running.get((name, version))

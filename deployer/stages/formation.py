@@ -8,8 +8,9 @@ from deployer.core import formation as rules
 from deployer.core.errors import NotFound, UsageError
 from deployer.core.ledger import Run
 from deployer.core.names import process_name
-from deployer.stages.run import Ran, Wanted, bring_up
+from deployer.stages.run import Ran, bring_up
 from deployer.stages.target import Target
+from deployer.stages.wanted import Wanted
 
 
 def running(target: Target) -> Run:
@@ -17,6 +18,13 @@ def running(target: Target) -> Run:
     run = target.ledger.current_run
     if run is None:
         raise NotFound("nothing runs here yet", hint="`deploy ship` builds, releases and runs HEAD")
+    for session in target.chosen:
+        here = target.ledger.run_of(session.host.name)
+        if here is None or here.release != run.release:
+            raise UsageError(
+                f"{session.host.name} serves {f'v{here.release}' if here else 'nothing'}, the target v{run.release}",
+                hint=f"`deploy run v{run.release}` brings all hosts together; `deploy converge` those that missed it",
+            )
     return run
 
 

@@ -15,7 +15,7 @@ from deployer.core.release import Spec
 from deployer.core.secret import Secret
 from deployer.hosts import pyz
 from deployer.settings import read_sources
-from deployer.stages import delivery
+from deployer.stages import delivery, staging
 from deployer.stages.events import DONE, STEP, Event
 from deployer.stages.target import Target
 
@@ -60,7 +60,7 @@ def release(
     spec = _spec(target, launch, config, build, commit)
     name = names.release_name(spec.version)
     target.report(Event(STEP, f"releasing {name}"))
-    delivery.deliver(target, build, manifest)
+    delivery.deliver(target, build, target.fleet.sessions)
     staged = _stage(target, spec, config)
     previous = target.ledger.newest
     body = {
@@ -75,7 +75,7 @@ def release(
         "at": target.operator.now(),
         "cause": cause,
     }
-    target.book.append("release", body)
+    target.fleet.missing.update(target.book.append("release", body))
     target.report(Event(DONE, f"releasing {name}"))
     return Released(spec.version, build, staged.config, previous)
 
@@ -138,5 +138,4 @@ def _spec(target: Target, launch: Launch, config: Variables, build: str, commit:
 
 def _stage(target: Target, spec: Spec, config: Variables) -> requests.Staged:
     request = requests.Stage(spec, dict(config.values))
-    staged = target.fleet.ask(lambda session: session.call(request, requests.Staged)).all()
-    return next(iter(staged.values()))
+    return staging.stage(target, request, target.fleet.sessions)

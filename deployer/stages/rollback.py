@@ -10,7 +10,7 @@ from deployer.core.manifest import Manifest
 from deployer.core.manifest import parse as parse_manifest
 from deployer.core.release import Spec
 from deployer.stages import release as release_
-from deployer.stages.run import Ran, Wanted, bring_up, next_formation, run_release_command
+from deployer.stages.run import Ran, run
 from deployer.stages.target import Target
 
 
@@ -33,8 +33,7 @@ class Difference:
 
 def choose(target: Target, to: int | None) -> Release:
     """The release that a rollback to `to` (None: a bare rollback) would run."""
-    present = target.primary.call(requests.Look(), requests.Looked).present
-    return ledger.rollback_target(target.ledger, to, present)
+    return ledger.rollback_target(target.ledger, to, target.primary.found.releases)
 
 
 def rollback(target: Target, chosen: Release, *, config_from_current: bool = False) -> Ran:
@@ -44,9 +43,7 @@ def rollback(target: Target, chosen: Release, *, config_from_current: bool = Fal
         config = release_.config_of(target, current)
         made = release_.release(target, chosen.build, chosen.commit, cause="rollback", variables=config)
         version = made.release
-    spec = target.primary.call(requests.ReadSpec(version), Spec)
-    run_release_command(target, spec)
-    return bring_up(target, Wanted(version, next_formation(target, spec)), cause="rollback")
+    return run(target, version, cause="rollback", tidy=False)
 
 
 def difference(target: Target, older: int, newer: int) -> Difference:

@@ -1,36 +1,29 @@
 """The run stage: a release is brought up on the target's hosts, or what served before serves again.
 
-look → release command once → switch, launch, check → the ledger's record, which confirms → end state read back.
+look → stage what is missing (a barrier) → release command once → switch, launch, check, in batches → the ledger's
+record, which confirms → end state read back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deployer.core import formation, requests
-from deployer.core.errors import DeployError, Drift, NotFound, ReleaseCommandFailed, RunFailed, RunMixed
-from deployer.core.ledger import FAILED, MIXED, RESTORED, SUCCEEDED
+from deployer.core import formation, requests, rollout
+from deployer.core.errors import DeployError, Drift, NotFound, ReleaseCommandFailed, RunFailed
+from deployer.core.ledger import FAILED, SUCCEEDED
 from deployer.core.names import release_name
 from deployer.core.release import Spec
-from deployer.hosts.fleet import Answers
-from deployer.stages import drift, upkeep
+from deployer.hosts.session import Session
+from deployer.stages import aftermath, drift, upkeep
 from deployer.stages.events import DONE, STEP, Event
+from deployer.stages.staging import stage_missing
 from deployer.stages.target import Listener, Target
+from deployer.stages.wanted import HostOutcome, Wanted, record
 
 LAST_LINES = 20
 DOING = {"stop": "stopping", "start": "starting", "scale": "scaling", "restart": "restarting"}
-
-
-@dataclass(frozen=True)
-class HostOutcome:
-    """How the run ended on one host; `release` is what serves there now."""
-
-    host: str
-    release: int | None
-    ok: bool
-    seconds: float
-    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,26 +39,17 @@ class Ran:
     ports: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What is to run: a release with a formation, or (`stopped`) nothing; `restart` names what starts anew."""
-
-    version: int
-    formation: dict[str, int]
-    stopped: bool = False
-    restart: tuple[str, ...] = ()
-
-
-def run(target: Target, version: int | None, *, cause: str = "run") -> Ran:
+def run(target: Target, version: int | None, *, cause: str = "run", tidy: bool = True) -> Ran:
     """Bring release `version` (default: the newest) up; `RunFailed` when what served before serves again."""
     chosen = target.ledger.newest if version is None else version
     if chosen is None:
         raise NotFound("there is no release yet", hint="`deploy release` makes one, `deploy ship` runs it too")
     target.ledger.release(chosen)
     spec = target.primary.call(requests.ReadSpec(chosen), Spec)
+    stage_missing(target, spec)
     run_release_command(target, spec)
     ran = bring_up(target, Wanted(chosen, next_formation(target, spec)), cause=cause)
-    if ran.changed:
+    if ran.changed and tidy:
         upkeep.tidy(target)
     return ran
 
@@ -99,90 +83,96 @@ def run_release_command(target: Target, spec: Spec) -> None:
         return
     message = f"the release command of {name} ended with code {ended.code}; nothing was switched"
     wanted = Wanted(spec.version, dict(spec.formation))
-    _record(target, wanted, attempt=target.operator.token(), cause="run", outcome=FAILED, error=message)
+    record(target, wanted, attempt=target.operator.token(), cause="run", outcome=FAILED, error=message)
     raise ReleaseCommandFailed(message, hint=f"mend it and `deploy ship`, or try {name} again", output="\n".join(last))
 
 
 def bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
     """Switch every host to `wanted`; confirm by the ledger's record; read the end state back."""
-    name = release_name(wanted.version)
-    release = target.ledger.release(wanted.version)
-    previous = target.ledger.current
+    release, previous = target.ledger.release(wanted.version), target.ledger.current
     attempt = target.operator.token()
-    request = requests.Switch(
+    switched = _switch(target, wanted, attempt=attempt, cause=cause)
+    changed = any(reply.changed for reply in switched.values())
+    if changed:
+        aftermath.confirm(target, wanted, attempt=attempt, cause=cause)
+    read_back(target)
+    hosts = [HostOutcome(host, wanted.version, ok=True, seconds=reply.seconds) for host, reply in switched.items()]
+    ports = next(iter(switched.values())).ports
+    return Ran(wanted.version, release.build, SUCCEEDED, previous, hosts, changed, ports)
+
+
+def read_back(target: Target) -> None:
+    """`Drift` unless every host is what the ledger says: exit code 0 is given for that alone (design, rule 4)."""
+    looked = target.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
+    found = {host: drift.found(target.ledger, host, seen, whole=target.whole) for host, seen in looked.items()}
+    differing = {host: told for host, told in found.items() if told}
+    if differing:
+        told = "; ".join(f"{host}: {', '.join(found)}" for host, found in differing.items())
+        raise Drift(
+            f"the end state is not what was asked for: {told}",
+            hint=f"`deploy status` shows it; `deploy run v{target.ledger.current}` mends it",
+            details={"hosts": [{"host": host, "ok": False, "drift": found} for host, found in differing.items()]},
+        )
+
+
+def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict[str, requests.Switched]:
+    """Switch the hosts, one batch after the other; a failure puts back all that were switched, and is raised."""
+    step = f"{DOING.get(cause, 'running')} {release_name(wanted.version)}"
+
+    def one(session: Session) -> requests.Switched:
+        target.report(Event(STEP, step, session.host.name))
+        switched = session.call(_request(target, session, wanted, attempt, cause), requests.Switched)
+        target.report(Event(DONE, step, session.host.name))
+        return switched
+
+    done: dict[str, requests.Switched] = {}
+    for batch in _batches(target):
+        failures = _after_pause(target, wanted, list(done)) if done else {}
+        if not failures:
+            answers = target.fleet.ask(one, batch)
+            done.update(answers.replies)
+            failures = answers.failures
+        if failures:
+            aftermath.undo(target, wanted, list(done), failures, attempt=attempt, cause=cause)
+    return done
+
+
+def _request(target: Target, session: Session, wanted: Wanted, attempt: str, cause: str) -> requests.Switch:
+    return requests.Switch(
         attempt=attempt,
         version=wanted.version,
-        formation=wanted.formation,
+        formation=target.share(session.host.name, wanted.formation),
         stopped=wanted.stopped,
         restart=list(wanted.restart),
         cause=cause,
         by=target.operator.who,
         at=target.operator.now(),
     )
-    step = f"{DOING.get(cause, 'running')} {name}"
-    target.report(Event(STEP, step))
-    answers = target.fleet.ask(lambda session: session.call(request, requests.Switched))
-    if answers.failures:
-        _fail(target, wanted, answers, attempt=attempt, cause=cause)
-    changed = any(switched.changed for switched in answers.replies.values())
-    if changed:
-        _record(target, wanted, attempt=attempt, cause=cause, outcome=SUCCEEDED)
-    read_back(target)
-    target.report(Event(DONE, step))
-    hosts = [HostOutcome(h, wanted.version, ok=True, seconds=s.seconds) for h, s in answers.replies.items()]
-    ports = next(iter(answers.replies.values())).ports
-    return Ran(wanted.version, release.build, SUCCEEDED, previous, hosts, changed, ports)
 
 
-def read_back(target: Target) -> None:
-    """`Drift` unless every host is what the ledger says: exit code 0 is given for that alone (design, rule 4)."""
-    looked = target.fleet.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
-    differing = {host: found for host, seen in looked.items() if (found := drift.found(target.ledger, seen))}
-    if differing:
-        told = "; ".join(f"{host}: {', '.join(found)}" for host, found in differing.items())
-        raise Drift(
-            f"the end state is not what was asked for: {told}",
-            hint=f"`deploy status` shows it; `deploy run v{target.ledger.current}` mends it",
-            details={"hosts": [{"host": host, "drift": found} for host, found in differing.items()]},
-        )
+def _batches(target: Target) -> list[list[Session]]:
+    hosts, batches = target.chosen, []
+    for size in rollout.batches(len(hosts), target.settings.rollout.batch):
+        batches.append(hosts[:size])
+        hosts = hosts[size:]
+    return batches
 
 
-def _fail(target: Target, wanted: Wanted, answers: Answers[requests.Switched], *, attempt: str, cause: str) -> None:
-    switched = [s for s in target.fleet.sessions if s.host.name in answers.replies]
-    undone = target.fleet.ask(lambda session: session.call(requests.Restore(), requests.Done), switched)
-    previous = target.ledger.current
-    errors = list(answers.failures.values())
-    error = next((e for e in errors if isinstance(e, RunMixed)), errors[0])
-    tried = bool(switched) or any(isinstance(e, RunFailed) for e in errors)
-    outcome = MIXED if isinstance(error, RunMixed) or undone.failures else RESTORED if tried else FAILED
-    _record(target, wanted, attempt=attempt, cause=cause, outcome=outcome, error=error.message)
-    failures = {**undone.failures, **answers.failures}
-    error.details["hosts"] = [
-        {"host": s.host.name, "release": previous, "ok": False, "error": failures[s.host.name].message}
-        if s.host.name in failures
-        else {"host": s.host.name, "release": previous, "ok": True, "error": ""}
-        for s in target.fleet.sessions
-    ]
-    error.details["outcome"] = outcome
-    if outcome == MIXED and not isinstance(error, RunMixed):
-        raise RunMixed(error.message, hint=error.hint, output=error.output, details=error.details) from error
-    raise error
+def _after_pause(target: Target, wanted: Wanted, switched: Sequence[str]) -> Mapping[str, DeployError]:
+    """Wait between two batches; which of the hosts that were switched before are not well after it?"""
+    if not target.settings.rollout.pause:
+        return {}
+    target.report(Event(STEP, f"watching {', '.join(switched)} for {target.settings.rollout.pause:g} s"))
+    time.sleep(target.settings.rollout.pause)
 
+    def well(session: Session) -> None:
+        seen = session.call(requests.Look(), requests.Looked)
+        for process in seen.processes:
+            if process.release == wanted.version and process.state not in drift.ALIVE:
+                why = f" ({process.reason})" if process.reason else ""
+                raise RunFailed(f"{process.process} of v{wanted.version} is {process.state}{why}")
 
-def _record(target: Target, wanted: Wanted, *, attempt: str, cause: str, outcome: str, error: str = "") -> None:
-    body = {
-        "release": wanted.version,
-        "cause": cause,
-        "outcome": outcome,
-        "previous": target.ledger.current,
-        "formation": wanted.formation,
-        "stopped": wanted.stopped,
-        "by": target.operator.who,
-        "at": target.operator.now(),
-        "attempt": attempt,
-        "error": error,
-    }
-    target.book.append("run", body)
+    return target.fleet.ask(well, [target.fleet.named(host) for host in switched]).failures
 
 
 def _keeping(target: Target, last: list[str]) -> Callable[[Event], None]:

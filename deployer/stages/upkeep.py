@@ -28,15 +28,17 @@ class Finding:
 def prune(target: Target, keep: int | None = None) -> dict[str, requests.Pruned]:
     """Take away what is beyond the newest `keep` releases (default: the target's) and depended on by nothing."""
     count = target.settings.keep if keep is None else keep
-    seen = target.primary.call(requests.Look(), requests.Looked)
-    stay = ledger.kept(target.ledger, count, {process.release for process in seen.processes})
+    stay = ledger.kept(target.ledger, count, ())  # a host itself leaves what a process of its own runs from
     builds = list(dict.fromkeys(build.id for build in target.project.store.list()))[: max(count, 1)]
     request = requests.Prune(sorted(stay), builds)
-    return target.fleet.ask(lambda session: session.call(request, requests.Pruned)).all()
+    return target.ask(lambda session: session.call(request, requests.Pruned)).all()
 
 
 def tidy(target: Target) -> None:
     """Prune after a run that succeeded; the run has succeeded whatever becomes of this."""
+    stay = ledger.kept(target.ledger, target.settings.keep, ())
+    if not any(set(session.found.releases) - stay for session in target.chosen):
+        return
     try:
         pruned = prune(target)
     except DeployError as error:
@@ -51,7 +53,7 @@ def tidy(target: Target) -> None:
 def doctor(target: Target) -> list[Finding]:
     """What this machine needs for building, and what every host says of itself."""
     findings = tools(target.operator.environ)
-    told = target.fleet.ask(lambda session: session.call(requests.Examine(), requests.Examined)).all()
+    told = target.ask(lambda session: session.call(requests.Examine(), requests.Examined)).all()
     for host, examined in told.items():
         findings += [Finding(host, f["name"], f["found"], f["ok"], f["hint"]) for f in examined.findings]
     return findings

@@ -10,6 +10,7 @@ from deployer.core.errors import NotFound
 from deployer.core.ledger import Release, Run
 from deployer.core.release import Spec
 from deployer.core.requests import Looked, Seen
+from deployer.hosts.session import Session
 from deployer.stages import drift
 from deployer.stages.target import Target
 
@@ -58,7 +59,7 @@ class Verified:
 
 def releases(target: Target) -> list[ReleaseLine]:
     """All releases, newest first."""
-    present = looked(target)[target.primary.host.name].present
+    present = target.primary.found.releases
     return [_line(target, release, present) for release in reversed(target.ledger.releases.values())]
 
 
@@ -75,19 +76,18 @@ def show(target: Target, release: Release) -> Shown:
 
 def looked(target: Target) -> dict[str, Looked]:
     """What every host says of itself."""
-    return target.fleet.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
+    return target.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
 
 
 def ps(target: Target) -> list[tuple[str, Seen]]:
     """Every process with its host; one of the formation that does not run is shown as `down`."""
-    run = target.ledger.current_run
     rows = []
     for host, seen in looked(target).items():
+        run = target.ledger.run_of(host)
         rows += [(host, process) for process in seen.processes]
         known = {(process.process, process.release) for process in seen.processes}
-        if run and not run.stopped:
-            names = [f"{kind}.{n}" for kind, count in run.formation.items() for n in range(1, count + 1)]
-            missing = [name for name in names if (name, run.release) not in known]
+        if run:
+            missing = [name for name in run.processes(host) if (name, run.release) not in known]
             rows += [(host, Seen(name, run.release, "down", 0, 0, 0, 0, "")) for name in missing]
     return rows
 
@@ -95,28 +95,33 @@ def ps(target: Target) -> list[tuple[str, Seen]]:
 def status(target: Target) -> list[HostStatus]:
     """What the ledger says, what `current` names and what runs, host by host."""
     return [
-        HostStatus(host, seen.current, seen.processes, drift.found(target.ledger, seen), seen.holder, seen.manager)
+        HostStatus(
+            host, seen.current, seen.processes, drift.found(target.ledger, host, seen), seen.holder, seen.manager
+        )
         for host, seen in looked(target).items()
     ]
 
 
 def verify(target: Target, only: Release | None = None) -> list[Verified]:
     """Every release that is kept (or `only` that one), by its digests, on every host."""
-    results = []
-    for session in target.fleet.sessions:
-        present = session.call(requests.Look(), requests.Looked).present
+
+    def one(session: Session) -> list[Verified]:
+        present = session.found.releases
         chosen = [r for r in target.ledger.releases.values() if (r == only if only else r.version in present)]
+        results = []
         for release in chosen:
             request = requests.Verify(release.version, release.build, release.config, release.spec)
             told = session.call(request, requests.Problems)
             results.append(Verified(release.version, session.host.name, told.problems))
-    return results
+        return results
+
+    return [verified for host in target.ask(one).all().values() for verified in host]
 
 
 def events(target: Target, lines: int) -> list[tuple[str, dict[str, Any]]]:
     """The newest `lines` entries of every host's own events, each with its host, oldest first."""
     request = requests.ReadEvents(lines)
-    told = target.fleet.ask(lambda session: session.call(request, requests.Events)).all()
+    told = target.ask(lambda session: session.call(request, requests.Events)).all()
     return sorted(
         ((host, entry) for host, known in told.items() for entry in known.events), key=lambda e: str(e[1]["at"])
     )

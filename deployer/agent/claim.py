@@ -1,0 +1,44 @@
+"""How does a session become the target's one writer: the lock, the root's mark, and what the last one left?"""
+
+from __future__ import annotations
+
+import contextlib
+
+from deployer.agent import config, durable, pending, recovery
+from deployer.agent.context import Host
+from deployer.agent.layout import Layout
+from deployer.core import canonical, requests
+from deployer.core.errors import Drift, ReleaseRefused
+from deployer.core.secret import Secret
+
+
+def claim(request: requests.Claim, host: Host) -> requests.Claimed:
+    """Take the lock, or `TargetLocked` after `wait` seconds; then clean up after whoever held it before."""
+    _mark(host.files)
+    holder = {"who": request.who, "command": request.command, "at": request.at}
+    host.lock.take(holder, request.wait, lambda text: host.session.event("waiting", text), host.session.check)
+    if not pending.name(host.files):
+        pending.keep_name(host.files, host.asked.host)
+    key = config.key(host.files) if request.key is None else config.take_key(host.files, request.key)
+    recovered = recovery.recover(host.files, host.manager)
+    return requests.Claimed(Secret(key.hex()), recovered)
+
+
+def _mark(files: Layout) -> None:
+    """Make the root this target's own, or refuse: two targets in one directory would destroy each other."""
+    mark, mine = files.root / "target", {"app": files.app, "target": files.target}
+    durable.make_directory(files.root)
+    if not mark.exists():
+        with contextlib.suppress(FileExistsError):  # another session was quicker: its mark is judged like any other
+            durable.publish(mark, canonical.dumps(mine) + b"\n", name="claim")
+    try:
+        found = canonical.loads(mark.read_bytes()[:-1])
+    except canonical.NotCanonical as error:
+        raise Drift(f"{mark} is damaged: {error}", hint="remove it; the next command makes it anew") from error
+    if found != mine:
+        raise ReleaseRefused(
+            f"{files.root} belongs to {found.get('app')}/{found.get('target')}",
+            hint=f"give targets.{files.target} a `path` of its own in deploy.yaml",
+        )
+    for folder in (files.releases, files.builds, files.objects, files.shared, files.run, files.log, files.agent):
+        durable.make_directory(folder)

@@ -1,0 +1,139 @@
+"""What if a run does not go well on every host?  Undo it everywhere, find out what serves where, and say so.
+
+A host whose line was lost puts back by itself what it was not told to keep.  It is looked at again until that is
+known, or `confirm_timeout` has passed: what is not known then is told as unknown, never as done or failed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from deployer.core import requests
+from deployer.core.errors import DeployError, HostUnreachable, RunFailed, RunMixed
+from deployer.core.ledger import FAILED, MIXED, RESTORED, SUCCEEDED, Ledger, Record
+from deployer.hosts.session import Session
+from deployer.stages.target import Target, asked_open
+from deployer.stages.wanted import HostOutcome, Wanted, record
+
+MARGIN = 10.0  # seconds beyond confirm_timeout that a host may take to put back what served
+AGAIN = 1.0  # seconds between two looks
+
+
+def confirm(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> None:
+    """Write the run that succeeded into the ledger, by which every host keeps it."""
+    before = target.ledger
+    try:
+        lost = record(
+            target, wanted, attempt=attempt, cause=cause, outcome=SUCCEEDED, written=lambda r: _was_written(target, r)
+        )
+    except HostUnreachable as error:
+        primary = target.primary.host.name
+        hosts = [session.host.name for session in target.chosen if session.host.name != primary]
+        undo(target, wanted, hosts, {primary: error}, attempt=attempt, cause=cause)
+    outcomes = _outcomes(target, before, lost, wanted.version)
+    if not all(outcome.release == wanted.version for outcome in outcomes):
+        raise RunMixed(
+            f"v{wanted.version} runs, but {', '.join(lost)} was lost before it heard that it is to stay",
+            hint=f"`deploy run v{wanted.version}` brings it up there too",
+            details={"hosts": _documents(outcomes), "outcome": MIXED},
+        )
+
+
+def undo(
+    target: Target,
+    wanted: Wanted,
+    switched: Sequence[str],
+    failures: Mapping[str, DeployError],
+    *,
+    attempt: str,
+    cause: str,
+) -> NoReturn:
+    """Put back what served before on every host that was switched; `RunFailed`, or `RunMixed` where that failed too."""
+    sessions = [session for session in target.chosen if session.host.name in switched]
+    undone = target.fleet.ask(lambda session: session.call(requests.Restore(), requests.Done), sessions)
+    errors = {**failures, **undone.failures}
+    tried = bool(switched) or any(
+        isinstance(error, (RunFailed, RunMixed, HostUnreachable)) for error in errors.values()
+    )
+    outcomes = _outcomes(target, target.ledger, errors, None)
+    mixed = not all(outcome.ok or _serves_before(target, outcome) for outcome in outcomes)
+    outcome = MIXED if mixed else RESTORED if tried else FAILED
+    worst = next((e for e in errors.values() if isinstance(e, RunMixed)), next(iter(failures.values())))
+    with suppress(HostUnreachable):  # the primary is lost: the others have put it back, and nothing can be written
+        record(target, wanted, attempt=attempt, cause=cause, outcome=outcome, error=worst.message)
+    details = {**worst.details, "hosts": _documents(outcomes), "outcome": outcome}
+    cls = RunMixed if mixed else RunFailed if tried else type(worst)
+    raise cls(
+        _message(errors, worst), hint=_hint(worst, mixed, wanted), output=worst.output, details=details
+    ) from worst
+
+
+def _message(errors: Mapping[str, DeployError], worst: DeployError) -> str:
+    failed = [host for host, error in errors.items() if error is not worst]
+    return worst.message + (f" (and {len(failed)} more: {', '.join(failed)})" if failed else "")
+
+
+def _hint(worst: DeployError, mixed: bool, wanted: Wanted) -> str:  # noqa: FBT001
+    return f"`deploy status` tells what serves where; then `deploy run v{wanted.version}`" if mixed else worst.hint
+
+
+def _outcomes(
+    target: Target, before: Ledger, errors: Mapping[str, DeployError], wanted: int | None
+) -> list[HostOutcome]:
+    """How it ended on every host; those that were lost are looked at again, all at the same time."""
+    told = target.ask(lambda session: _outcome(target, before, session, errors.get(session.host.name), wanted))
+    return list(told.all().values())
+
+
+def _outcome(
+    target: Target, before: Ledger, session: Session, error: DeployError | None, wanted: int | None
+) -> HostOutcome:
+    """What serves on a host now: what it said, or for one that was lost, what it says when it is looked at again."""
+    host = session.host.name
+    run = before.run_of(host)
+    previous = run.release if run else None
+    if error is None:
+        return HostOutcome(host, previous if wanted is None else wanted, ok=True, seconds=0)
+    if not isinstance(error, HostUnreachable):
+        serves = None if isinstance(error, RunMixed) else previous
+        return HostOutcome(host, serves, ok=False, seconds=0, error=error.message)
+    seen = _look_again(target, session)
+    if seen is None:
+        return HostOutcome(host, None, ok=False, seconds=0, error=f"unknown: {error.message}")
+    serves = int(seen.current[1:]) if seen.current[1:].isdigit() else None
+    return HostOutcome(host, serves, ok=False, seconds=0, error=error.message)
+
+
+def _serves_before(target: Target, outcome: HostOutcome) -> bool:
+    run = target.ledger.run_of(outcome.host)
+    return outcome.release == (run.release if run else None) and not outcome.error.startswith("unknown")
+
+
+def _look_again(target: Target, lost: Session) -> requests.Looked | None:
+    """What a host says whose line was lost, once nothing is pending there; None where it says nothing in time."""
+    deadline = time.monotonic() + target.settings.confirm_timeout + MARGIN
+    while time.monotonic() < deadline:
+        with suppress(DeployError), Session(lost.host, lost.host.start()) as session:
+            session.open(asked_open(target.project, target.settings, lost.host))
+            seen = session.call(requests.Look(), requests.Looked)
+            if not seen.pending:
+                return seen
+        time.sleep(AGAIN)
+    return None
+
+
+def _was_written(target: Target, record: Record) -> bool:
+    """Whether the primary, whose answer was lost, had written the record down: only its ledger knows."""
+    primary, deadline = target.primary.host, time.monotonic() + target.settings.confirm_timeout
+    while time.monotonic() < deadline:
+        with suppress(DeployError), Session(primary, primary.start()) as session:
+            return session.open(asked_open(target.project, target.settings, primary)).head == record.digest
+        time.sleep(AGAIN)
+    return False
+
+
+def _documents(outcomes: Sequence[HostOutcome]) -> list[dict[str, Any]]:
+    return [{"host": o.host, "release": o.release, "ok": o.ok, "error": o.error} for o in outcomes]
