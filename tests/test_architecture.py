@@ -21,6 +21,7 @@ PROGRAMS = {
     "agent/__main__.py": "the agent: its argv says serve, launch or guard",
     "agent/serve.py": "stdin and stdout are the session",
     "agent/launch.py": "becomes a process of the app; its stderr is that process's log",
+    "hosts/bootstrap_script.py": "what a host runs before it has the agent",
     "hosts/supervisord_main.py": "the program that starts the supervisord we ship",
     "builds/packs/pythons/compile_script.py": "run by the app's own Python",
     "builds/packs/pythons/collect_script.py": "run by the app's own Python",

@@ -17,6 +17,12 @@ class Operator:
     cache: Path
     now: Callable[[], str]  # RFC 3339, UTC
     token: Callable[[], str]  # unguessable, for attempts
+    passphrase: Callable[[str], str | None] | None = None  # asks for one; None where there is no terminal
+
+    @property
+    def home(self) -> Path:
+        """The caller's home, where ssh's configuration is."""
+        return Path(self.environ.get("HOME") or "/")
 
     def root(self, app: str) -> Path:
         """The local target's root, which is the store of this machine's builds too."""

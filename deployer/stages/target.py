@@ -16,6 +16,8 @@ from deployer.hosts.fleet import Answers, Fleet, connected, first_of
 from deployer.hosts.host import Host
 from deployer.hosts.local import Local
 from deployer.hosts.session import Session
+from deployer.hosts.ssh import Ssh, SshAccess
+from deployer.hosts.ssh_settings import SshSettings
 from deployer.ledger.book import Book
 from deployer.settings import HostSettings, Narrow, TargetSettings
 from deployer.stages.events import OUTPUT, WAITING, WARNING, Event, Report
@@ -200,19 +202,24 @@ def _hosts(project: Project, target: TargetSettings) -> list[Host]:
         root = project.settings.folder / target.path if target.path else project.operator.root(project.settings.app)
         return [Local(str(Path(root).absolute()), project.operator.cache)]
     wanted = {target.hosts[0].host, *target.chosen} if target.chosen else {host.host for host in target.hosts}
-    return [_remote(project, target, host) for host in target.hosts if host.host in wanted]
+    access = _access(project, target)
+    return [remote(project, target, host, access) for host in target.hosts if host.host in wanted]
 
 
-def _remote(project: Project, target: TargetSettings, host: HostSettings) -> Host:
-    from deployer.hosts.ssh import Ssh  # noqa: PLC0415 - only remote targets need it
+def _access(project: Project, target: TargetSettings) -> SshAccess:
+    bounds = SshSettings(connect_timeout=target.ssh.connect_timeout, concurrency=target.ssh.concurrency)
+    return SshAccess(bounds, project.operator.home, project.operator.passphrase)
 
-    sudo = target.sudo if host.sudo is None else host.sudo
+
+def remote(project: Project, target: TargetSettings, host: HostSettings, access: SshAccess) -> Ssh:
+    """The host as it is reached over SSH."""
     return Ssh(
         host.host,
         host.path or target.path,
         project.operator.cache,
+        access,
+        app=project.settings.app,
         user=host.user or target.user,
         port=host.port,
-        sudo=sudo,
-        settings=target.ssh,
+        sudo=target.sudo if host.sudo is None else host.sudo,
     )

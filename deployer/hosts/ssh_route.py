@@ -1,0 +1,120 @@
+"""Where does a host's name lead?  What ssh_config(5) and deploy.yaml say: address, user, keys, the way there.
+
+fabric's Connection reads the configuration; it never connects.  Imported only where a host is reached over SSH.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fabric.config import Config  # type: ignore[import-untyped]
+from fabric.connection import Connection  # type: ignore[import-untyped]
+from paramiko.config import SSHConfig  # type: ignore[import-untyped]
+from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize  # type: ignore[import-untyped]
+
+from deployer.core.errors import HostUnreachable, SettingsError
+
+SYSTEM = Path("/etc/ssh")
+PORT = 22
+DEEPEST = 16  # files that include each other, as in ssh
+UNSAFE = re.compile(r"^-|[\s'\"`$\\;&<>|(){}\x00-\x1f\x7f]")  # what ssh itself refuses in a name, for ProxyCommand
+
+
+@dataclass(frozen=True)
+class Route:
+    """The way to one host.  `through` is the host to jump from, `command` a ProxyCommand; '' and None for neither."""
+
+    name: str  # as it was asked for
+    host: str
+    port: int
+    user: str
+    known_as: str  # the name and port under which known_hosts has it
+    identities: tuple[str, ...] = ()  # files; none: the usual ones
+    only_identities: bool = False
+    agent: bool = True
+    known_hosts: tuple[Path, ...] = ()  # the first is the one to add to
+    hashed: bool = False
+    command: str = ""
+    through: Route | None = None
+
+    @property
+    def address(self) -> str:
+        """Host and port for messages."""
+        return self.host if self.port == PORT else f"{self.host}:{self.port}"
+
+
+class Routes:
+    """The caller's ssh configuration, read once."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        parsed = SSHConfig()
+        for path in (home / ".ssh" / "config", SYSTEM / "ssh_config"):
+            parsed.parse(_lines(path, path.parent, 0))
+        self._config = Config(ssh_config=parsed, lazy=True)
+
+    def to(self, name: str, *, user: str = "", port: int = 0) -> Route:
+        """The way to `name`; `user` and `port`, where given, win over the configuration's."""
+        if UNSAFE.search(name) or UNSAFE.search(user):
+            raise SettingsError(f"{name!r}, user {user!r}: not a host's name, or not a user's", hint="")
+        try:
+            return self._route(Connection(name, user=user or None, port=port or None, config=self._config), name)
+        except RecursionError:
+            raise SettingsError(f"{name}: its ProxyJump leads in a circle", hint="mend ~/.ssh/config") from None
+        except (ConfigParseError, CouldNotCanonicalize, ValueError) as error:
+            raise SettingsError(f"{name}: ~/.ssh/config: {error}", hint="mend ~/.ssh/config") from error
+
+    def _route(self, found: Connection, name: str) -> Route:
+        said = found.ssh_config
+        host, alias = str(found.host), said.get("hostkeyalias", "")
+        if UNSAFE.search(host):
+            raise HostUnreachable(f"{name}: {host!r} is not a host's name", hint="mend ~/.ssh/config")
+        port = int(found.port)
+        jump = None if said.get("proxyjump") == "none" else found.gateway
+        agent = said.get("identityagent", "")
+        return Route(
+            name=name,
+            host=host,
+            port=port,
+            user=str(found.user),
+            known_as=(alias or (host if port == PORT else f"[{host}]:{port}")).lower(),
+            identities=tuple(os.path.expanduser(path) for path in said.get("identityfile", [])),
+            only_identities=said.get("identitiesonly", "no") == "yes",
+            agent=agent != "none",
+            known_hosts=tuple(self._files(said)),
+            hashed=said.get("hashknownhosts", "no") == "yes",
+            command=jump if isinstance(jump, str) else "",
+            through=self._route(jump, str(jump.original_host)) if isinstance(jump, Connection) else None,
+        )
+
+    def _files(self, said: dict[str, str]) -> Iterator[Path]:
+        mine = f"{self._home}/.ssh/known_hosts {self._home}/.ssh/known_hosts2"
+        system = f"{SYSTEM}/ssh_known_hosts {SYSTEM}/ssh_known_hosts2"
+        for files in (said.get("userknownhostsfile", mine), said.get("globalknownhostsfile", system)):
+            for path in files.split():
+                if path != "none":
+                    yield Path(path.replace("%d", str(self._home))).expanduser()
+
+
+def _lines(path: Path, folder: Path, depth: int) -> Iterator[str]:
+    """The lines of a configuration; for an Include those of the files, which paramiko's parser does not know."""
+    try:
+        lines = path.read_text(errors="surrogateescape").splitlines()
+    except OSError:  # ssh does without it, too
+        return
+    block = "Host *"
+    for line in lines:
+        key, _, value = line.strip().replace("=", " ", 1).partition(" ")
+        if key.lower() == "include" and depth < DEEPEST:
+            for pattern in value.replace('"', " ").split():
+                for found in sorted(glob.glob(os.path.join(folder, os.path.expanduser(pattern)))):
+                    yield from _lines(Path(found), folder, depth + 1)
+            yield block  # a Host of the included file ends with it
+        else:
+            block = line if key.lower() in ("host", "match") else block
+            yield line
