@@ -47,5 +47,8 @@ def _findings(call: Call) -> list[Finding]:
     if not any((place / settings.NAME).exists() for place in (here, *here.parents)):
         call.screen.note(f"there is no {settings.NAME} here: only this machine's tools are looked at")
         return upkeep.tools(call.environ)
-    with call.opened() as target:
-        return upkeep.doctor(target)
+    with call.opened(partial=True) as target:
+        missing = [
+            upkeep.Finding(host, "ssh", e.message, ok=False, hint=e.hint) for host, e in target.fleet.missing.items()
+        ]
+        return upkeep.doctor(target) + missing

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deployer.cli import options
+from deployer.cli import failure, options
 from deployer.cli.call import Call
 from deployer.cli.outcome import name_or_none
 
@@ -15,16 +15,17 @@ def events(
     ctx: typer.Context,
     *,
     lines: Annotated[str, typer.Option("-n", "--lines", metavar="N", help="The newest N of each host.")] = "50",
-) -> None:
+) -> int:
     """List what the hosts did by themselves.
 
-    Staged, switched, confirmed, restored, restarted: also what nobody was connected to see.
+    Staged, switched, confirmed, restored, restarted: also what nobody was connected to see. Exit code 40 where a host
+    cannot be reached.
     """
     call: Call = ctx.obj
     from deployer.stages import view
 
-    with call.opened() as target:
-        told = view.events(target, options.number("-n", lines))
+    with call.opened(partial=True) as target:
+        told, missing = view.events(target, options.number("-n", lines)), target.fleet.missing
     entries = [
         {
             "at": str(entry.get("at", "")),
@@ -40,4 +41,5 @@ def events(
         for e in entries
     ]
     head = ["at", "host", "event", "release", "what"]
-    call.screen.answer({"events": entries}, call.screen.table(head, rows) if rows else [])
+    table = call.screen.table(head, rows) if rows else []
+    return failure.answer(call.screen, {"events": entries}, table, missing)

@@ -6,6 +6,7 @@ import os
 import traceback
 from typing import Any
 
+from deployer.cli.display import columns
 from deployer.cli.display.screen import Screen
 from deployer.cli.display.visible import output_line
 from deployer.core.errors import DeployError, Interrupted, UsageError
@@ -57,6 +58,16 @@ def found(failure: DeployError, screen: Screen, told: dict[str, Any], lines: lis
     return exit_code(failure)
 
 
+def answer(screen: Screen, told: dict[str, Any], lines: list[str], missing: dict[str, DeployError]) -> int:
+    """Answer with what was found, and tell which hosts are `missing` from it, and why; the exit code."""
+    if not missing:
+        screen.answer(told, lines)
+        return 0
+    from deployer.hosts.fleet import first_of
+
+    return found(first_of(missing), screen, told, lines)
+
+
 def document(failure: DeployError) -> dict[str, Any]:
     """The failure as `--json` tells it."""
     details = {key: value for key, value in failure.details.items() if key != "hosts"}
@@ -88,8 +99,24 @@ def _say(failure: DeployError, screen: Screen) -> None:
     screen.say(f"error: {failure.message}", "red")
     for line in failure.output.splitlines():
         screen.say(f"  | {output_line(line)}", "dim")
+    hosts = failure.details.get("hosts", [])
+    if len(hosts) > 1:
+        for line in _table(hosts):
+            screen.say(f"  {line}")
     if failure.hint:
         screen.say(f"hint: {failure.hint}")
+
+
+def _table(hosts: list[dict[str, Any]]) -> list[str]:
+    """How it ended on each of several hosts; no error is cut, however narrow the terminal."""
+    rows = []
+    for host in map(_host, hosts):
+        wrong = "; ".join(host.get("drift", ())) or str(host.get("error") or "")
+        fine = host.get("ok", not wrong)
+        rows.append([str(host["host"]), str(host.get("release") or "-"), "ok" if fine else wrong or "failed"])
+    if any("release" in host for host in hosts):
+        return columns.table(["host", "serves", "outcome"], rows, None)
+    return columns.table(["host", "outcome"], [[name, told] for name, _, told in rows], None)
 
 
 def _place(error: BaseException) -> str:

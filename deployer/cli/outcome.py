@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deployer.cli import ps
+from deployer.cli.display import columns, times
 from deployer.cli.display.screen import Screen
 from deployer.core.names import release_name
 
@@ -47,7 +48,16 @@ def show(ran: Ran, screen: Screen) -> None:
         screen.note(f"{name} runs already; nothing was changed")
     if "web" in ran.ports:
         screen.note(f"web of {name} has port {ran.ports['web']}")
+    if len(ran.hosts) > 1 and not screen.quiet:
+        for line in _table(ran):
+            screen.say(line)
     screen.answer(document(ran), [name])
+
+
+def _table(ran: Ran) -> list[str]:
+    """How long each of several hosts took."""
+    rows = [[host.host, name_or_none(host.release) or "-", times.took(host.seconds)] for host in ran.hosts]
+    return columns.table(["host", "serves", "took"], rows, None)
 
 
 def show_formation(ran: Ran, target: Target, screen: Screen) -> None:

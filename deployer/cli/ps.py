@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from deployer.cli import failure
 from deployer.cli.call import Call
 from deployer.cli.display.screen import Screen
 from deployer.core.names import release_name
@@ -17,19 +18,21 @@ if TYPE_CHECKING:
 HEAD = ["process", "host", "release", "state", "pid", "port", "since", "restarts"]
 
 
-def ps(ctx: typer.Context) -> None:
+def ps(ctx: typer.Context) -> int:
     """List the processes.
 
-    What runs, and `down` for what should and does not.
+    What runs, and `down` for what should and does not. Exit code 40 where a host cannot be reached: what should run
+    there is `unknown`.
     """
     from deployer.stages import view
 
     call: Call = ctx.obj
-    with call.opened() as target:
-        rows = view.ps(target)
+    with call.opened(partial=True) as target:
+        rows, missing = view.ps(target), target.fleet.missing
     if not rows:
         call.screen.note("nothing runs here: `deploy start`, `deploy run` or `deploy ship`")
-    call.screen.answer({"processes": document(rows)}, lines(rows, call.screen) if rows else [])
+    table = lines(rows, call.screen) if rows else []
+    return failure.answer(call.screen, {"processes": document(rows)}, table, missing)
 
 
 def document(rows: list[tuple[str, Seen]]) -> list[dict[str, Any]]:

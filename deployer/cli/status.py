@@ -21,30 +21,29 @@ HEAD = ["host", "current", "processes", "drift"]
 def status(ctx: typer.Context) -> int:
     """Compare the ledger, `current` and what runs.
 
-    Exit code 50 where they differ.
+    Exit code 50 where they differ, 40 where a host cannot be reached and all others are well.
     """
     from deployer.stages import view
 
     call: Call = ctx.obj
-    with call.opened() as target:
-        hosts = view.status(target)
+    with call.opened(partial=True) as target:
+        hosts, missing = view.status(target), target.fleet.missing
         current, name = name_or_none(target.ledger.current), target.settings.name
     differing = [host for host in hosts if host.drift]
     document: dict[str, Any] = {
         "target": name,
         "current": current,
-        "ok": not differing,
+        "ok": not differing and not missing,
         "hosts": [_document(host) for host in hosts],
     }
-    rows = [[host.host, host.current or "-", _processes(host), "; ".join(host.drift) or "none"] for host in hosts]
+    rows = [[host.host, host.current or "-", _processes(host), _drift(host)] for host in hosts]
     lines = [f"{name}: {current or 'nothing runs here yet'}", *call.screen.table(HEAD, rows)]
     for host in hosts:
         if host.holder:
             call.screen.note(f"{host.host}: held by {host.holder}")
     if not differing:
-        call.screen.answer(document, lines)
-        return 0
-    told = "; ".join(f"{host.host}: {', '.join(host.drift)}" for host in differing)
+        return failure.answer(call.screen, document, lines, missing)
+    told = "; ".join(f"{h.host}: {h.error or ', '.join(h.drift)}" for h in hosts if h.error or h.drift)
     error = Drift(f"{name} is not as the ledger says: {told}", hint="`deploy start` brings the formation up again")
     return failure.found(error, call.screen, document, lines)
 
@@ -59,9 +58,15 @@ def _document(host: HostStatus) -> dict[str, Any]:
         ],
         "drift": host.drift,
         "holder": host.holder or None,
-        "manager": host.manager,
+        "manager": host.manager or None,
+        "error": host.error or None,
     }
 
 
 def _processes(host: HostStatus) -> str:
-    return ", ".join(f"{seen.process} {seen.state}" for seen in host.processes) or "none"
+    known = ", ".join(f"{seen.process} {seen.state}" for seen in host.processes) or "none"
+    return "unknown" if host.error else known
+
+
+def _drift(host: HostStatus) -> str:
+    return "cannot be reached" if host.error else "; ".join(host.drift) or "none"

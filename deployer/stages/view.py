@@ -38,7 +38,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class HostStatus:
-    """How one host is: what `current` names, what runs, what differs from the ledger."""
+    """How one host is: what `current` names, what runs, what differs from the ledger.
+
+    `error` says why nothing is known of a host that cannot be reached.
+    """
 
     host: str
     current: str
@@ -46,6 +49,7 @@ class HostStatus:
     drift: list[str]
     holder: str
     manager: str
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,10 @@ def looked(target: Target) -> dict[str, Looked]:
 
 
 def ps(target: Target) -> list[tuple[str, Seen]]:
-    """Every process with its host; one of the formation that does not run is shown as `down`."""
+    """Every process with its host.
+
+    One of the formation that does not run is `down`; on a host that cannot be reached it is `unknown`.
+    """
     rows = []
     for host, seen in looked(target).items():
         run = target.ledger.run_of(host)
@@ -89,17 +96,23 @@ def ps(target: Target) -> list[tuple[str, Seen]]:
         if run:
             missing = [name for name in run.processes(host) if (name, run.release) not in known]
             rows += [(host, Seen(name, run.release, "down", 0, 0, 0, 0, "")) for name in missing]
+    for host in target.fleet.missing:
+        run = target.ledger.run_of(host)
+        rows += [
+            (host, Seen(name, run.release, "unknown", 0, 0, 0, 0, "")) for name in (run.processes(host) if run else ())
+        ]
     return rows
 
 
 def status(target: Target) -> list[HostStatus]:
     """What the ledger says, what `current` names and what runs, host by host."""
-    return [
+    known = [
         HostStatus(
             host, seen.current, seen.processes, drift.found(target.ledger, host, seen), seen.holder, seen.manager
         )
         for host, seen in looked(target).items()
     ]
+    return known + [HostStatus(h, "", [], [], "", "", error.message) for h, error in target.fleet.missing.items()]
 
 
 def verify(target: Target, only: Release | None = None) -> list[Verified]:
