@@ -26,7 +26,10 @@ KIND = "release"  # what its processes find as DEPLOY_PROCESS
 
 
 def run_release_command(request: requests.RunReleaseCommand, host: Host) -> requests.Ended:
-    """Run it; its output goes to the operator as it comes.  Left out where it has succeeded before."""
+    """Run it; its output goes to the operator as it comes.  Left out where it has succeeded before.
+
+    One that does not end in time is ended, wherever its processes went.
+    """
     spec = stage.spec(host.files, request.version)
     mark = host.files.run / f"released-v{request.version}"
     if not spec.launch.release_command or mark.exists():
@@ -45,13 +48,15 @@ def run_release_command(request: requests.RunReleaseCommand, host: Host) -> requ
         **child.identity(spec),
     )
     with child.ending(process):
-        _relay(process, host)
-        code = child.exit_code(process.wait())
+        overdue = not _relay(process, host, begun + request.timeout)
+    code = child.exit_code(process.wait())
     point("command.ended")
-    if code == 0:
+    if overdue:
+        end_leftover_command(host.files)
+    elif code == 0:
         durable.write(mark, b"", name="released")
     durable.remove(host.files.run / "command", name="command")
-    return requests.Ended(code, time.monotonic() - begun)
+    return requests.Ended(code, time.monotonic() - begun, overdue=overdue)
 
 
 def end_leftover_command(files: Layout) -> list[str]:
@@ -76,12 +81,17 @@ def _announce(files: Layout, spec: Spec) -> None:
     durable.write(files.run / "command", wire.dump(told), name="command")
 
 
-def _relay(process: subprocess.Popen[bytes], host: Host) -> None:
-    """Pass the output on until the command has ended; what its own background children print later is nobody's."""
+def _relay(process: subprocess.Popen[bytes], host: Host, deadline: float) -> bool:
+    """Pass the output on until the command has ended, or until `deadline`: then it is False.
+
+    What its own background children print after its end is nobody's.
+    """
     assert process.stdout is not None
     descriptor, left, opened = process.stdout.fileno(), child.LAST, True
     while left > 0 and opened:
         host.session.check()
+        if time.monotonic() > deadline:
+            return process.poll() is not None
         ended = process.poll() is not None
         ready, _, _ = select.select([descriptor], [], [], 0 if ended else 0.1)
         block = os.read(descriptor, 1 << 16) if ready else b""
@@ -92,5 +102,8 @@ def _relay(process: subprocess.Popen[bytes], host: Host) -> None:
             opened = not (ready or ended)
     while process.poll() is None:  # it writes elsewhere
         host.session.check()
+        if time.monotonic() > deadline:
+            return False
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
+    return True

@@ -170,18 +170,23 @@ class Staged:
 
 @dataclass(frozen=True)
 class RunReleaseCommand:
-    """Run the release command of `version` once; its output comes as frames."""
+    """Run the release command of `version` once; its output comes as frames.  After `timeout` seconds it is ended."""
 
     version: int
+    timeout: float
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit code (128 + n for signal n), and whether it was left out as done before."""
+    """How a command ended: its exit code (128 + n for signal n).
+
+    `skipped`: it was left out as done before; `overdue`: it was ended since its time was over.
+    """
 
     code: int
     seconds: float = 0
     skipped: bool = False
+    overdue: bool = False
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,8 @@ Source = FileSource | CommandSource | EnvSource
 class TargetSettings:
     """A place where the app runs.  '' for `user`, `path` and `run_as` means the default; `local` has no hosts.
 
-    `confirm_timeout` is in seconds.  `chosen` are the names of the hosts that a command is narrowed to, in the order
-    of `hosts`; none of them: all.  It is never in the file.
+    `release_timeout` and `confirm_timeout` are in seconds.  `chosen` are the names of the hosts that a command is
+    narrowed to, in the order of `hosts`; none of them: all.  It is never in the file.
     """
 
     name: str
@@ -118,6 +118,7 @@ class TargetSettings:
     run_as: str = ""
     sudo: bool = False
     manager: str = "auto"
+    release_timeout: float = 3600.0
     confirm_timeout: float = 30.0
     rollout: RolloutSettings = RolloutSettings()
     ssh: SshSettings = SshSettings()

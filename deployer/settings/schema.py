@@ -193,6 +193,8 @@ TARGET = (
     Key("sudo", Boolean(), "false", "true runs the agent as root, by `sudo -n`, which must not ask for a password"),
     Key("manager", Choice(("auto", "systemd", "supervisor")), "auto",
         "what keeps processes alive: `auto` is systemd on hosts and supervisor for `local`"),
+    Key("release_timeout", Duration("1s", "24h"), "1h",
+        "how long the release command may take; then it is ended, and nothing is switched"),
     Key("confirm_timeout", Duration("5s", "10m"), "30s",
         "how long a host waits for a line that went silent before it puts back what served, if it was switched and "
         "that was not confirmed"),

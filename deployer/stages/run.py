@@ -75,16 +75,23 @@ def run_release_command(target: Target, spec: Spec) -> None:
     hear = Listener(_keeping(target, last), target.primary)
     target.report(Event(STEP, f"release command of {name}"))
     try:
-        ended = target.primary.call(requests.RunReleaseCommand(spec.version), requests.Ended, heard=hear)
+        asked = requests.RunReleaseCommand(spec.version, target.settings.release_timeout)
+        ended = target.primary.call(asked, requests.Ended, heard=hear)
     finally:
         hear.end()
-    if ended.code == 0:
+    if ended.code == 0 and not ended.overdue:
         target.report(Event(DONE, f"release command of {name}" + (" (done before)" if ended.skipped else "")))
         return
-    message = f"the release command of {name} ended with code {ended.code}; nothing was switched"
+    message = f"the release command of {name} {_how(target, ended)}; nothing was switched"
     wanted = Wanted(spec.version, dict(spec.formation))
     record(target, wanted, attempt=target.operator.token(), cause="run", outcome=FAILED, error=message)
     raise ReleaseCommandFailed(message, hint=f"mend it and `deploy ship`, or try {name} again", output="\n".join(last))
+
+
+def _how(target: Target, ended: requests.Ended) -> str:
+    if ended.overdue:
+        return f"did not end within {target.settings.release_timeout:g} s (`release_timeout`) and was ended"
+    return f"ended with code {ended.code}"
 
 
 def bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:

@@ -62,3 +62,18 @@ def test_one_whose_agent_died_is_ended_wherever_it_went(deployed, tiny):
     finally:
         operator.kill()
         operator.communicate()
+
+
+def test_one_that_hangs_is_ended_when_its_time_is_over_with_all_it_began(deployed, tiny, fast, port):
+    deployed.deploy("ship")
+    target = "targets:\n  local: {release_timeout: 2s}\n"
+    tiny.settings(fast.format(app="tiny", port=port, more=target))
+    with_release(tiny, "echo begun; setsid sleep 956532 & sleep 956533")
+    result = deployed.run("ship")
+    assert result.code == 21, result.err
+    assert "did not end within 2 s" in result.err
+    assert "begun" in result.err
+    assert running("sleep", "956532") + running("sleep", "956533") == []
+    assert deployed.current() == "v1"
+    with_release(tiny, "true")
+    deployed.deploy("ship")
