@@ -60,7 +60,7 @@ class _Ends:
             self.outputs = {out_r: wire.STDOUT, err_r: wire.STDERR}
             self.theirs = (in_r, out_w, err_w)
         os.set_blocking(self.stdin, False)  # a process that does not read must not keep us from reading it
-        self.waiting = b""
+        self._waiting = b""
         self._ending = False
 
     def close_theirs(self) -> None:
@@ -68,19 +68,31 @@ class _Ends:
         for descriptor in set(self.theirs):
             os.close(descriptor)
 
+    def add_input(self, typed: bytes) -> None:
+        """The operator's input goes on."""
+        self._waiting += typed
+
     def end_input(self) -> None:
         """The operator's input has ended."""
         self._ending = True
 
-    def feed(self) -> None:
-        """Give the process what it takes now of its input; then the end of it: end of file, or ^D on a terminal."""
+    def held_back(self) -> list[int]:
+        """Where input waits to be taken: the descriptor to wait for."""
+        return [self.stdin] if self._waiting and self.stdin is not None else []
+
+    def feed(self) -> int:
+        """Give the process what it takes now of its input; then the end of it: end of file, or ^D on a terminal.
+
+        Returns how many bytes are dealt with.
+        """
+        before = len(self._waiting)
         try:
-            while self.waiting and self.stdin is not None:
-                self.waiting = self.waiting[os.write(self.stdin, self.waiting) :]
+            while self._waiting and self.stdin is not None:
+                self._waiting = self._waiting[os.write(self.stdin, self._waiting) :]
         except BlockingIOError:
-            return
+            return before - len(self._waiting)
         except OSError:  # it reads no more
-            self.waiting = b""
+            self._waiting = b""
         if self._ending and self.stdin is not None:
             self._ending = False
             if self.stdin in self.outputs:
@@ -88,6 +100,7 @@ class _Ends:
             else:
                 os.close(self.stdin)
                 self.stdin = None
+        return before - len(self._waiting)
 
 
 def _start(request: requests.Exec, spec: Spec, env: dict[str, str], cwd: str, ends: _Ends) -> subprocess.Popen[bytes]:
@@ -113,7 +126,7 @@ def _relay(process: subprocess.Popen[bytes], host: Host, ends: _Ends) -> int:
     opened, left = dict(ends.outputs), child.LAST
     while opened and left > 0:
         ended = process.poll() is not None
-        ready, _, _ = select.select(list(opened), [], [], 0 if ended else 0.02)
+        ready, _, _ = select.select(list(opened), ends.held_back(), [], 0 if ended else 0.02)
         if not ready and ended:
             break
         for descriptor in ready:
@@ -134,16 +147,18 @@ def _relay(process: subprocess.Popen[bytes], host: Host, ends: _Ends) -> int:
 def _obey(process: subprocess.Popen[bytes], host: Host, ends: _Ends) -> None:
     """Do what the operator's frames say: input, window size, signals."""
     while True:
-        ends.feed()
+        taken = ends.feed()
+        if taken:
+            host.session.send(wire.TAKEN, wire.dump({"bytes": taken}))
         host.session.check()
         if host.session.cancelled.is_set():
             raise Lost
-        found = host.session.next(timeout=0) if not ends.waiting else None
+        found = host.session.next(timeout=0)
         if found is None:
             return
         kind, payload = found
         if kind == wire.STDIN:
-            ends.waiting = payload
+            ends.add_input(payload)
         elif kind == wire.END:
             ends.end_input()
         elif kind == wire.RESIZE and ends.stdin is not None:

@@ -1,7 +1,8 @@
 """How is a one-off process tied to the caller's keyboard and screen?
 
 A thread passes on what is typed; signals and window sizes reach it through a pipe, since a signal handler may not
-touch the session.  With a terminal on both sides ours is in raw mode: Ctrl-C is a key like any other there.
+touch the session.  It reads only so far ahead of the process that it is never held up itself: Ctrl-C gets through to a
+process that reads nothing.  With a terminal on both sides ours is in raw mode: Ctrl-C is a key like any other there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 BLOCK = 1 << 16
+STOP, LOOK = 0, 255  # what the pipe carries besides the numbers of signals
 
 
 class Attached:
@@ -35,6 +37,7 @@ class Attached:
         self._wake, self._waker = os.pipe()
         self._undo = ExitStack()
         self._thread: threading.Thread | None = None
+        self._sent = self._taken = 0  # bytes of input: each counted by one thread alone
         self.written: dict[bool, bytes] = {False: b"", True: b""}  # kept with --json, by "is it stderr?"
 
     def attach(self, session: Session) -> None:
@@ -48,7 +51,7 @@ class Attached:
 
     def detach(self) -> None:
         """Stop, and put the caller's terminal back as it was."""
-        os.write(self._waker, b"\0")
+        os.write(self._waker, bytes([STOP]))
         if self._thread is not None:
             self._thread.join(timeout=5)
         self._undo.close()
@@ -60,6 +63,11 @@ class Attached:
         elif not (self._screen.write_error(output) if error else self._screen.write_bytes(output)):
             raise Unread
 
+    def taken(self, count: int) -> None:
+        """The process has taken `count` more bytes of its input."""
+        self._taken += count
+        os.write(self._waker, bytes([LOOK]))
+
     def _catch(self, number: signal.Signals) -> None:
         def pass_on(caught: int, _frame: FrameType | None) -> None:
             os.write(self._waker, bytes([caught]))
@@ -67,34 +75,36 @@ class Attached:
         self._undo.callback(signal.signal, number, signal.signal(number, pass_on))
 
     def _pump(self, session: Session) -> None:
-        sources = [self._wake, self._stdin]
+        ended = False
         try:
             while True:
+                room = wire.WINDOW - (self._sent - self._taken)
+                sources = [self._wake, self._stdin] if room > 0 and not ended else [self._wake]
                 ready, _, _ = select.select(sources, [], [])
                 if self._wake in ready and not self._obey(os.read(self._wake, BLOCK), session.send):
                     return
                 if self._stdin in ready:
-                    typed = _read(self._stdin)
-                    session.send(wire.STDIN if typed else wire.END, typed)
-                    if not typed:
-                        sources.remove(self._stdin)
+                    typed = _read(self._stdin, min(room, BLOCK))
+                    ended = not typed
+                    self._sent += len(typed)
+                    session.send(wire.END if ended else wire.STDIN, typed)
         except (HostUnreachable, OSError):
             pass  # the session is over; the call that waits for its reply tells how
 
     def _obey(self, caught: bytes, send: Callable[[bytes, bytes], None]) -> bool:
         for number in caught:
-            if number == 0:
+            if number == STOP:
                 return False
             if number == signal.SIGWINCH:
                 rows, columns = keyboard.size(self._stdin)
                 send(wire.RESIZE, wire.dump({"rows": rows, "columns": columns}))
-            else:
+            elif number != LOOK:
                 send(wire.SIGNAL, wire.dump({"signal": number}))
         return True
 
 
-def _read(descriptor: int) -> bytes:
+def _read(descriptor: int, most: int) -> bytes:
     try:
-        return os.read(descriptor, BLOCK)
+        return os.read(descriptor, most)
     except OSError:  # EIO: the terminal was closed
         return b""

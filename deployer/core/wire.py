@@ -24,6 +24,8 @@ BEAT = b"H"  # either: still here
 CHUNK = b"B"  # either: bytes of a stream
 END = b"E"  # either: the stream has ended
 STDOUT, STDERR, STDIN = b"O", b"X", b"I"  # one-off processes
+TAKEN = b"T"  # agent: {"bytes"} of STDIN that the process has taken; the operator sends no more than `WINDOW` ahead
+WINDOW = 1 << 18  # bytes: so little waits on the way that a signal sent after it arrives, whatever the process reads
 RESIZE, SIGNAL, CANCEL = b"W", b"S", b"C"  # operator: {"rows", "columns"}; {"signal"}; stop what streams
 
 T = TypeVar("T")

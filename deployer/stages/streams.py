@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from deployer.core import requests, wire
+from deployer.hosts.fleet import Answers
 from deployer.hosts.session import Session
 from deployer.stages.target import Target
 
@@ -19,6 +20,10 @@ class Terminal(Protocol):
 
     def detach(self) -> None:
         """Stop, and put the caller's terminal back as it was."""
+        ...
+
+    def taken(self, count: int) -> None:
+        """The process has taken `count` more bytes of its input."""
         ...
 
     def show(self, output: bytes, *, error: bool) -> None:
@@ -46,17 +51,40 @@ def logs(
     target.primary.call(request, requests.Done, heard=heard)
 
 
-def execute(target: Target, request: requests.Exec, terminal: Terminal) -> int:
-    """Run a one-off process to its end; its exit code."""
+def execute(session: Session, request: requests.Exec, terminal: Terminal) -> int:
+    """Run a one-off process on one host to its end; its exit code."""
 
     def heard(kind: bytes, payload: bytes) -> None:
         if kind in (wire.STDOUT, wire.STDERR):
             terminal.show(payload, error=kind == wire.STDERR)
+        elif kind == wire.TAKEN:
+            terminal.taken(wire.load(payload)["bytes"])
 
     def asked() -> None:
-        terminal.attach(target.primary)
+        terminal.attach(session)
 
     try:
-        return target.primary.call(request, requests.Ended, heard=heard, asked=asked).code
+        return session.call(request, requests.Ended, heard=heard, asked=asked).code
     finally:
         terminal.detach()
+
+
+def execute_everywhere(
+    target: Target, request: requests.Exec, emit: Callable[[str, bytes, bool], None]
+) -> Answers[requests.Ended]:
+    """Run a one-off process on every host that the command is for, all at once, without input.
+
+    `emit` gets (host, bytes, whether it is stderr), from several threads.
+    """
+
+    def one(session: Session) -> requests.Ended:
+        def heard(kind: bytes, payload: bytes) -> None:
+            if kind in (wire.STDOUT, wire.STDERR):
+                emit(session.host.name, payload, kind == wire.STDERR)
+
+        def asked() -> None:
+            session.send(wire.END)
+
+        return session.call(request, requests.Ended, heard=heard, asked=asked)
+
+    return target.ask(one)

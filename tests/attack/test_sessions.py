@@ -1,5 +1,6 @@
 """Operators that stop, stall or die, and what they leave on the host."""
 
+import hashlib
 import os
 import resource
 import signal
@@ -58,6 +59,34 @@ def test_a_dead_operators_process_ends_though_it_left_its_input_unread(deployed)
         operator.kill()
         operator.communicate()
         flood.communicate()
+
+
+def test_a_signal_reaches_a_process_that_leaves_endless_input_unread(deployed):
+    deployed.deploy("ship")
+    flood = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
+    script = "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.1; done"
+    operator = deployed.start("exec", "--", "sh", "-c", script, stdin=flood.stdout)
+    try:
+        assert operator.stdout is not None
+        assert operator.stdout.readline() == "ready\n"
+        time.sleep(1)  # all buffers between the two are full now
+        operator.send_signal(signal.SIGINT)
+        out, told = operator.communicate(timeout=30)
+        assert (operator.returncode, out) == (9, "caught\n"), told
+    finally:
+        flood.kill()
+        operator.kill()
+        operator.communicate()
+        flood.communicate()
+
+
+def test_much_input_arrives_whole_whatever_is_read_when(deployed, tmp_path):
+    deployed.deploy("ship")
+    (tmp_path / "much").write_bytes(os.urandom(3 << 20))
+    wanted = hashlib.sha256((tmp_path / "much").read_bytes()).hexdigest()
+    with open(tmp_path / "much", "rb") as much:
+        operator = deployed.start("exec", "--", "sh", "-c", "sleep 0.5; sha256sum", stdin=much)
+        assert operator.communicate(timeout=60)[0].split()[0] == wanted
 
 
 def test_output_that_is_read_slowly_does_not_pile_up_in_memory(deployed):
