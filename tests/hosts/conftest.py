@@ -1,0 +1,52 @@
+import pytest
+
+from deployer.hosts.local import Local
+from deployer.hosts.ssh import Ssh, SshAccess
+from deployer.hosts.ssh_settings import SshSettings
+from tests.ssh.server import SSHD, Sshd
+
+QUICK = SshSettings(connect_timeout=3, login_timeout=15, silence=10)
+
+
+class Reached:
+    """A way of reaching hosts, and what a test must know of the machine at its end."""
+
+    def __init__(self, name, folder, sshd=None, home=None):
+        self.name, self.folder, self.sshd, self.home = name, folder, sshd, home
+        self.root = folder / "root"
+
+    def host(self, root=None, **more):
+        """The host; with a root of its own if need be."""
+        root = str(self.root if root is None else root)
+        if self.sshd is None:
+            return Local(root, self.folder / "cache")
+        access = more.pop("access", None) or SshAccess(QUICK, self.home, more.pop("ask", None))
+        return Ssh(self.name, root, self.folder / "cache", access, app="shop", **more)
+
+
+@pytest.fixture
+def operator(tmp_path, monkeypatch):
+    """A home of the operator's own: the real ~/.ssh and agent are left alone."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    return home
+
+
+@pytest.fixture
+def over_ssh(tmp_path, operator):
+    """`web1`, by a real sshd."""
+    if SSHD is None:
+        pytest.skip("not installed: sshd")
+    with Sshd(tmp_path / "sshd") as sshd:
+        sshd.operator(operator, "web1")
+        yield Reached("web1", tmp_path, sshd, operator)
+
+
+@pytest.fixture(params=["local", "ssh"])
+def reached(request, tmp_path):
+    """Every way of reaching a host."""
+    if request.param == "local":
+        return Reached("local", tmp_path)
+    return request.getfixturevalue("over_ssh")
