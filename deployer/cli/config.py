@@ -27,7 +27,7 @@ def config(ctx: typer.Context) -> None:
     from deployer.stages import config as stage
 
     call: Call = ctx.obj
-    with call.opened() as target:
+    with call.opened(partial=True) as target:
         found = stage.variables(target)
     names = sorted(found.values)
     rows = [[name, "stored" if name in found.stored else "deploy.yaml"] for name in names]
@@ -42,7 +42,7 @@ def get(ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", 
     from deployer.stages import config as stage
 
     call: Call = ctx.obj
-    with call.opened() as target:
+    with call.opened(partial=True) as target:
         value = stage.get(target, name).reveal()
     if call.screen.json:
         call.screen.answer({"name": name, "value": value})
@@ -101,7 +101,7 @@ def edit(ctx: typer.Context, *, run: Run = False) -> None:
     from deployer.stages import config as stage
 
     call: Call = ctx.obj
-    with call.opened() as target:
+    with call.opened(partial=True) as target:
         before, newest = stage.stored(target), target.ledger.newest
     call.progress.finish()
     call.progress.stop()

@@ -29,7 +29,7 @@ def diff(ctx: typer.Context, older: ReleaseGiven, newer: Release = None) -> None
     from deployer.stages import rollback as stage
 
     call: Call = ctx.obj
-    with call.opened() as target:
+    with call.opened(partial=True) as target:
         second = newer or name_or_none(target.ledger.current)
         if second is None:
             raise NotFound("nothing runs here yet", hint="name two releases: `deploy diff v1 v2`")

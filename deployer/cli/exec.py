@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -9,16 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployer.cli import keyboard
+from deployer.cli import failure, keyboard
 from deployer.cli.attached import Attached
 from deployer.cli.call import Call
 from deployer.cli.display.screen import Unread
-from deployer.cli.options import ReleaseOption
+from deployer.cli.lines import Lines
+from deployer.cli.options import HostOption, ReleaseOption
 from deployer.cli.outcome import name_or_none
 from deployer.core import requests
-from deployer.core.errors import NotFound
+from deployer.core.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from deployer.settings import Narrow
     from deployer.stages.target import Target
 
 
@@ -27,33 +30,54 @@ def exec_(
     command: Annotated[list[str], typer.Argument(metavar="[--] COMMAND...", help="The command and its arguments.")],
     *,
     release: ReleaseOption = None,
+    host: HostOption = None,
+    everywhere: Annotated[bool, typer.Option("--all", help="On every host at once, without input.")] = False,
 ) -> int:
     """Run a one-off command in the current release's environment.
 
     Its input, output and signals are yours, on a terminal if you are on one; its exit code is the exit code. No
-    shell reads it: for one say `deploy exec -- sh -c '...'`.
+    shell reads it: for one say `deploy exec -- sh -c '...'`. With several hosts it runs on the primary; with --all
+    every line stands behind its host's name, and the exit code is the first that is not 0.
     """
     call: Call = ctx.obj
-    with call.opened() as target:
+    if everywhere and host:
+        raise UsageError("--host and --all exclude each other", hint="say one of them")
+    with call.opened(partial=True, narrow=only(call, host)) as target:
         version = target.ledger.find(release).version if release else None
+        if everywhere:
+            return execute_everywhere(call, target, command, version)
         return execute(call, target, command, version)
 
 
+def only(call: Call, host: str | None) -> Narrow | None:
+    """The one host that `host` names."""
+    from deployer import settings
+
+    if host is None:
+        return None
+    chosen = settings.narrowed(settings.target(call.project.settings, call.target), [host], None).chosen
+    if len(chosen) != 1:
+        raise UsageError(f"--host {host} names {len(chosen)} hosts", hint="name one, or say --all")
+    return settings.Narrow(chosen)
+
+
 def execute(call: Call, target: Target, command: list[str], version: int | None) -> int:
-    """Run `command` in a release (None: the current one), tied to the caller's terminal or streams."""
+    """Run `command` in a release (None: the current one), tied to the caller's terminal or streams.
+
+    It runs on the primary, or on the one host that the target is narrowed to.
+    """
     from deployer.stages import streams
 
-    if version is None and target.ledger.current is None:
-        raise NotFound("nothing runs here yet", hint="name a release: `--release v1`")
+    session = target.primary if target.whole else target.fleet.named(target.settings.chosen[0])
     stdin = os.open(os.devnull, os.O_RDONLY) if sys.stdin is None else sys.stdin.fileno()  # None: `<&-`
     terminal = os.isatty(stdin) and call.screen.terminal and not call.screen.json
     rows, columns = keyboard.size(stdin)
-    term = call.environ.get("TERM", "")
-    request = requests.Exec(version, list(command), terminal, rows=rows, columns=columns, term=term)
+    request = _request(call, target, command, version)
+    request = dataclasses.replace(request, terminal=terminal, rows=rows, columns=columns)
     attached = Attached(call.screen, stdin, terminal=terminal)
     call.progress.stop()
     try:
-        code = streams.execute(target, request, attached)
+        code = streams.execute(session, request, attached)
     except Unread:  # the process ends with its session, as it would have by SIGPIPE
         return 128 + signal.SIGPIPE
     if call.screen.json:
@@ -61,3 +85,32 @@ def execute(call: Call, target: Target, command: list[str], version: int | None)
         release = name_or_none(version or target.ledger.current)
         call.screen.answer({"release": release, "code": code, "stdout": out, "stderr": err})
     return code
+
+
+def execute_everywhere(call: Call, target: Target, command: list[str], version: int | None) -> int:
+    """Run `command` in a release on every host; the first exit code that is not 0, or 40 where a host is missing."""
+    from deployer.stages import streams
+
+    lines = Lines(call.screen, [session.host.name for session in target.chosen])
+    call.progress.stop()
+    try:
+        answers = streams.execute_everywhere(target, _request(call, target, command, version), lines.emit)
+        lines.end()
+    except Unread:
+        return 128 + signal.SIGPIPE
+    codes = {host: ended.code for host, ended in answers.replies.items()}
+    failures = {**target.fleet.missing, **answers.failures}
+    for host, code in codes.items():
+        if code:
+            call.screen.say(f"{host}: ended with code {code}", "yellow")
+    code = next((code for code in codes.values() if code), 0)
+    told = [{"host": host, "code": one, **lines.kept(host), "error": None} for host, one in codes.items()]
+    told += [{"host": h, "code": None, **lines.kept(h), "error": error.message} for h, error in failures.items()]
+    document = {"release": name_or_none(version or target.ledger.current), "code": code, "hosts": told}
+    return failure.answer(call.screen, document, [], failures) or code
+
+
+def _request(call: Call, target: Target, command: list[str], version: int | None) -> requests.Exec:
+    if version is None and target.ledger.current is None:
+        raise NotFound("nothing runs here yet", hint="name a release: `--release v1`")
+    return requests.Exec(version, list(command), terminal=False, term=call.environ.get("TERM", ""))

@@ -91,4 +91,5 @@ Release = Annotated[str | None, typer.Argument(metavar="[RELEASE]", help="v99, 9
 ReleaseOption = Annotated[
     str | None, typer.Option("--release", metavar="RELEASE", help="Another release than the current one.")
 ]
+HostOption = Annotated[str | None, typer.Option("--host", metavar="NAME", help="Another host than the primary.")]
 ReleaseGiven = Annotated[str, typer.Argument(metavar="RELEASE", help="v99, 99, or how its build id begins.")]

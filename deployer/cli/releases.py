@@ -24,7 +24,7 @@ def releases(ctx: typer.Context) -> None:
     from deployer.stages import view
 
     call: Call = ctx.obj
-    with call.opened() as target:
+    with call.opened(partial=True) as target:
         lines = view.releases(target)
     rows = [
         [

@@ -26,7 +26,7 @@ def show(ctx: typer.Context, release: Release = None) -> None:
     from deployer.stages import view
 
     call: Call = ctx.obj
-    with call.opened() as target:
+    with call.opened(partial=True) as target:
         wanted = release or name_or_none(target.ledger.current)
         if wanted is None:
             raise NotFound("nothing runs here yet", hint="name a release: `deploy releases` lists them")

@@ -46,11 +46,13 @@ class Fleet:
         self.sessions, self.missing, self._pool = list(sessions), missing, pool
 
     def named(self, host: str) -> Session:
-        """The session with `host`; why it could not be reached, if there is none."""
+        """The session with `host`; if there is none, why it could not be reached, and which others could not."""
         for session in self.sessions:
             if session.host.name == host:
                 return session
-        raise self.missing.get(host) or HostUnreachable(f"{host} is not among the hosts of this command")
+        if host in self.missing:
+            raise first_of({host: self.missing[host], **self.missing})
+        raise HostUnreachable(f"{host} is not among the hosts of this command")
 
     def keep(self, answers: Answers[T]) -> None:
         """Go on with the hosts that answered; any failure but an unreachable host is raised."""

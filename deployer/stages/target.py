@@ -151,10 +151,12 @@ def _primary(target: TargetSettings, fleet: Fleet) -> Session:
 
 
 def _judge_missing(fleet: Fleet, report: Report, *, partial: bool, allowed: bool) -> None:
-    if fleet.missing and not (partial or allowed):
+    if partial or not fleet.missing:
+        return  # the caller tells of them
+    if not allowed:
         raise first_of(fleet.missing)
-    for host, error in fleet.missing.items():
-        report(Event(WARNING, f"left out: {error.message}", host))
+    for error in fleet.missing.values():
+        report(Event(WARNING, f"left out: {error.message}"))
 
 
 def _claim(operator: Operator, fleet: Fleet, primary: Session, *, command: str, wait: float, report: Report) -> None:

@@ -98,9 +98,8 @@ def ps(target: Target) -> list[tuple[str, Seen]]:
             rows += [(host, Seen(name, run.release, "down", 0, 0, 0, 0, "")) for name in missing]
     for host in target.fleet.missing:
         run = target.ledger.run_of(host)
-        rows += [
-            (host, Seen(name, run.release, "unknown", 0, 0, 0, 0, "")) for name in (run.processes(host) if run else ())
-        ]
+        if run:
+            rows += [(host, Seen(name, run.release, "unknown", 0, 0, 0, 0, "")) for name in run.processes(host)]
     return rows
 
 

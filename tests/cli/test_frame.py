@@ -14,7 +14,7 @@ from deployer.cli import table
 from .terminal import MAIN, ROOT, Terminal, deploy, environment, python
 
 FRAME = {"__init__", "main", "table", "frame", "call", "options", "failure", "interrupts", "complete"}
-PARTS = {"outcome", "values", "editor", "keyboard", "attached", "config_change"}  # of several commands
+PARTS = {"outcome", "values", "editor", "keyboard", "attached", "config_change", "lines"}  # of several commands
 HEAVY = ("rich", "fabric", "git", "paramiko", "yaml", "invoke", "cryptography")
 
 
