@@ -6,6 +6,7 @@ import os
 
 from deployer.agent import config, pending
 from deployer.agent.context import Host
+from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.managers import Instance
 from deployer.core import requests
@@ -13,6 +14,7 @@ from deployer.core import requests
 
 def look(_: requests.Look, host: Host) -> requests.Looked:
     """`current`, the releases that are here, the processes, and whether a switch is pending."""
+    point("look")
     waiting = pending.read(host.files)
     return requests.Looked(
         current=current(host.files),

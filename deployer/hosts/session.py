@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self, TypeVar
 
+from deployer.agent.fault import point
 from deployer.core import requests, wire
 from deployer.core.errors import DeployError, HostUnreachable, from_wire
 from deployer.hosts.host import Channel, Host
@@ -30,7 +31,6 @@ class Session:
         self._writing, self._asking = threading.Lock(), threading.RLock()
         self._closed = threading.Event()
         self._greeted = False
-        threading.Thread(target=self._beat, daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +44,9 @@ class Session:
         self._channel.close(timeout=CLOSING)
 
     def open(self, request: requests.Open) -> requests.Opened:
-        """The first request of a session."""
+        """The first request of a session; from here on the agent hears a heartbeat, well within its patience."""
+        every = min(BEAT_EVERY, request.silence / 4)
+        threading.Thread(target=self._beat, args=(every,), daemon=True).start()
         self.opened = self.call(request, requests.Opened)
         return self.opened
 
@@ -110,6 +112,7 @@ class Session:
             raise self._gone("it takes nothing more") from error
 
     def _ask(self, request: Any) -> None:
+        point(f"ask.{type(request).__name__}")
         self.send(wire.REQUEST, wire.dump({"verb": type(request).__name__, "fields": wire.encode(request)}))
 
     def _next(self, doing: str) -> tuple[bytes, bytes]:
@@ -140,8 +143,8 @@ class Session:
             output=self._channel.complaint(),
         )
 
-    def _beat(self) -> None:
-        while not self._closed.wait(BEAT_EVERY):
+    def _beat(self, every: float) -> None:
+        while not self._closed.wait(every):
             with contextlib.suppress(HostUnreachable):
                 self.send(wire.BEAT)
 
