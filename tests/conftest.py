@@ -5,6 +5,10 @@ import shutil
 
 import pytest
 
+from .lab.fixture import lab
+
+__all__ = ["lab"]
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "needs(*programs): skipped where one of these programs is missing")

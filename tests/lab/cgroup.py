@@ -23,7 +23,7 @@ class Group:
     """The processes of one host, nspawn's own included."""
 
     def __init__(self, machine: str) -> None:
-        """Raise LabError nowhere: a group is there from `make` until `remove`."""
+        """Name the group of `machine`; it is there from `make` until `remove`."""
         self.path = (hierarchy() or Path("/sys/fs/cgroup")) / NAME / machine
 
     def make(self) -> None:

@@ -25,6 +25,7 @@ SUITES = {
     "bullseye": ("old", 110),
 }  # how its hosts are called, and where their addresses begin
 MOST = 99  # hosts of one suite
+CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INSTANCES = 8192  # each host's systemd takes some, and all hosts' users count as one
 
@@ -33,11 +34,19 @@ def lacking() -> str | None:
     """Why this machine can have no hosts; nothing if it can."""
     if os.geteuid() != 0:
         return "real hosts need root"
+    if not _may(CAP_SYS_ADMIN) or not _may(CAP_NET_ADMIN):
+        return "real hosts need a root that may mount and make networks; this container's may not"
     if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
         return (
             f"real hosts need Debian with mmdebstrap, systemd-container, openssh-client and iproute2: no {missing[0]}"
         )
     return None if hierarchy() else "real hosts need control groups of version 2"
+
+
+def _may(capability: int) -> bool:
+    status = Path("/proc/self/status").read_text().splitlines()
+    effective = next(line.split()[1] for line in status if line.startswith("CapEff:"))
+    return bool(int(effective, 16) >> capability & 1)
 
 
 def labs() -> Path:
@@ -111,6 +120,13 @@ class Lab:
             host.boot()
         access.write_files(self.folder, self.all_hosts(), self.key)
         return hosts
+
+    def fresh_hosts(self, count: int, *, suite: str = "bookworm") -> list[Host]:
+        """The same, each as it was when it was new: half a second a host."""
+        for host in self.all_hosts():
+            if host.suite == suite:
+                host.reset()
+        return self.hosts(count, suite=suite)
 
     def all_hosts(self) -> list[Host]:
         """Every host there is, on or off."""

@@ -35,7 +35,8 @@ def free_numbers() -> Iterator[int]:
 
 def add_bridge(number: int) -> bool:
     """Make the bridge of lab `number`; false when somebody else has just made it."""
-    if call("ip", "link", "add", bridge(number), "type", "bridge", check=False).returncode != 0:
+    hardware = f"02:77:00:00:00:{number:02x}"  # else it changes with the hosts that come and go, and packets are lost
+    if call("ip", "link", "add", bridge(number), "address", hardware, "type", "bridge", check=False).returncode != 0:
         if bridge_exists(number):
             return False
         raise LabError("no network bridge can be made here: this kernel, or this container, does not allow it")
