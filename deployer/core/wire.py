@@ -11,6 +11,7 @@ import json
 import struct
 from typing import Any, BinaryIO, Optional, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from deployer.core.message import fields, is_message
 from deployer.core.secret import Secret
 
 MAGIC = b"\x00deployer-agent/1\n"
@@ -67,7 +68,9 @@ def read_exactly(stream: BinaryIO, length: int) -> Optional[bytes]:
 
 
 def encode(value: Any) -> Any:
-    """A dataclass (or list, dict, tuple of them) as JSON values; secrets are revealed: this is the wire."""
+    """A message or dataclass (or list, dict, tuple of them) as JSON values; secrets are revealed: this is the wire."""
+    if is_message(type(value)):
+        return {name: encode(getattr(value, name)) for name in fields(type(value))}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Secret):
@@ -80,7 +83,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(cls: type[T], value: Any) -> T:
-    """The dataclass `cls` from JSON values; `BadFrame` names the field that does not fit."""
+    """The message or dataclass `cls` from JSON values; `BadFrame` names the field that does not fit."""
     if not isinstance(value, dict):
         raise BadFrame(f"{cls.__name__}: an object was expected")
     hints = _hints(cls)
@@ -135,8 +138,8 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise BadFrame(f"{where}: an object was expected")
         return {_key(arguments[0], key, where): _decode(arguments[1], item, where) for key, item in value.items()}
-    if dataclasses.is_dataclass(hint):
-        return decode(hint, value)  # type: ignore[arg-type]
+    if dataclasses.is_dataclass(hint) or is_message(hint):
+        return decode(hint, value)
     if hint is Secret and isinstance(value, str):
         return Secret(value)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -30,7 +30,8 @@ class Session:
         self._channel = channel
         self._writing, self._asking = threading.Lock(), threading.RLock()
         self._closed = threading.Event()
-        self._greeted = False
+        self._greeted = self._writes = self._unanswered = False
+        threading.Thread(target=self._beat, daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
@@ -39,9 +40,12 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """End the session; the agent undoes a switch that was not confirmed before this returns."""
+        """End the session; the agent undoes a switch that was not confirmed before this returns.
+
+        One that holds no lock and has answered everything is not waited for.
+        """
         self._closed.set()
-        self._channel.close(timeout=CLOSING)
+        self._channel.close(timeout=CLOSING if self._writes or self._unanswered else 0)
 
     def open(self, request: requests.Open) -> requests.Opened:
         """The first request of a session; from here on the agent hears a heartbeat, well within its patience."""
@@ -113,6 +117,7 @@ class Session:
 
     def _ask(self, request: Any) -> None:
         point(f"ask.{type(request).__name__}")
+        self._unanswered, self._writes = True, self._writes or isinstance(request, requests.Claim)
         self.send(wire.REQUEST, wire.dump({"verb": type(request).__name__, "fields": wire.encode(request)}))
 
     def _next(self, doing: str) -> tuple[bytes, bytes]:
@@ -129,6 +134,7 @@ class Session:
         raise self._gone(f"it ended during {doing}")
 
     def _told(self, payload: bytes) -> Any:
+        self._unanswered = False
         told = wire.load(payload)
         if "error" not in told:
             return told["ok"]

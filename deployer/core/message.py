@@ -1,0 +1,87 @@
+"""What is a dataclass that costs nothing to define?  A message: frozen, compared by its fields, made by name or place.
+
+`dataclasses` writes and compiles six methods for each class, half a millisecond of every start on every host; the wire
+has some ninety messages, and a session needs five of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field
+from typing import Any, TypeVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform(**_):  # noqa: ANN003, ANN201, D103 - for the type checker alone
+        return lambda cls: cls
+
+
+T = TypeVar("T")
+FIELDS = "__message_fields__"
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(Field,))
+def message(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen class of its annotated fields; a default is a value, or `field(default_factory=...)`."""
+    names = tuple(cls.__annotations__)
+    setattr(cls, FIELDS, {name: getattr(cls, name, MISSING) for name in names})
+    for name, method in _METHODS.items():
+        setattr(cls, name, method)
+    return cls
+
+
+def is_message(cls: Any) -> bool:
+    """Whether `cls` is a class that `message` made."""
+    return hasattr(cls, FIELDS)
+
+
+def fields(cls: type) -> tuple[str, ...]:
+    """The names of a message's fields, in their order; () for what is no message."""
+    return tuple(getattr(cls, FIELDS, ()))
+
+
+def _init(self: Any, *values: Any, **named: Any) -> None:
+    known = getattr(type(self), FIELDS)
+    given = dict(zip(known, values))
+    if len(values) > len(known) or given.keys() & named.keys() or named.keys() - known.keys():
+        raise TypeError(f"{type(self).__name__} takes {', '.join(known) or 'nothing'}")
+    given.update(named)
+    for name, default in known.items():
+        if name not in given:
+            given[name] = _made(default) if isinstance(default, Field) else default
+            if given[name] is MISSING:
+                raise TypeError(f"{type(self).__name__} lacks {name}")
+    self.__dict__.update(given)
+
+
+def _made(default: Any) -> Any:
+    return default.default_factory()
+
+
+def _equal(self: Any, other: object) -> Any:
+    return self.__dict__ == other.__dict__ if type(other) is type(self) else NotImplemented
+
+
+def _hash(self: Any) -> int:
+    return hash((type(self), *(self.__dict__[name] for name in fields(type(self)))))
+
+
+def _repr(self: Any) -> str:
+    told = ", ".join(f"{name}={self.__dict__[name]!r}" for name in fields(type(self)))
+    return f"{type(self).__name__}({told})"
+
+
+def _frozen(self: Any, name: str, *_: Any) -> None:
+    raise AttributeError(f"{type(self).__name__}.{name} cannot be changed")
+
+
+_METHODS = {
+    "__init__": _init,
+    "__eq__": _equal,
+    "__hash__": _hash,
+    "__repr__": _repr,
+    "__setattr__": _frozen,
+    "__delattr__": _frozen,
+}
