@@ -31,7 +31,6 @@ class Session:
         self._writing, self._asking = threading.Lock(), threading.RLock()
         self._closed = threading.Event()
         self._greeted = self._writes = self._unanswered = False
-        threading.Thread(target=self._beat, daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
