@@ -12,6 +12,8 @@ from deployer.cli.display.visible import output_line
 from deployer.core.errors import DeployError, Interrupted, UsageError
 from deployer.core.names import release_name
 
+LOCAL = "local"  # the host of the target of that name: this machine goes without saying
+
 
 class OutOfService(DeployError):
     """The operating system of this machine refused: a full disk, a missing permission."""
@@ -74,7 +76,7 @@ def document(failure: DeployError) -> dict[str, Any]:
     return {
         "code": exit_code(failure),
         "kind": failure.kind,
-        "message": failure.message,
+        "message": _message(failure),
         "hint": failure.hint,
         "hosts": [_host(host) for host in failure.details.get("hosts", [])],
         **({"output": failure.output} if failure.output else {}),
@@ -96,7 +98,7 @@ def _host(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _say(failure: DeployError, screen: Screen) -> None:
-    screen.say(f"error: {failure.message}", "red")
+    screen.say(f"error: {_message(failure)}", "red")
     for line in failure.output.splitlines():
         screen.say(f"  | {output_line(line)}", "dim")
     hosts = failure.details.get("hosts", [])
@@ -107,11 +109,17 @@ def _say(failure: DeployError, screen: Screen) -> None:
         screen.say(f"hint: {failure.hint}")
 
 
+def _message(failure: DeployError) -> str:
+    """The message, with the name of the host that told it before it."""
+    host = failure.details.get("host", LOCAL)
+    return failure.message if host == LOCAL or host in failure.message else f"{host}: {failure.message}"
+
+
 def _table(hosts: list[dict[str, Any]]) -> list[str]:
     """How it ended on each of several hosts; no error is cut, however narrow the terminal."""
     rows = []
     for host in map(_host, hosts):
-        wrong = "; ".join(host.get("drift", ())) or str(host.get("error") or "")
+        wrong = "; ".join(host.get("drift", ())) or str(host.get("error") or "").removeprefix(f"{host['host']}: ")
         fine = host.get("ok", not wrong)
         rows.append([str(host["host"]), str(host.get("release") or "-"), "ok" if fine else wrong or "failed"])
     if any("release" in host for host in hosts):

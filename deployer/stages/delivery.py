@@ -18,7 +18,7 @@ from deployer.core.errors import NotFound
 from deployer.core.manifest import File, Manifest
 from deployer.hosts import supervisor_package
 from deployer.hosts.session import Session, compressed, pieces
-from deployer.stages.events import DONE, STEP, Event
+from deployer.stages.events import step
 from deployer.stages.target import Target
 
 BLOCK = 1 << 20
@@ -67,11 +67,9 @@ class Delivery:
         lacking = self._offer(session)
         files = self.manifest.files
         size = sum(files[index].size for index in lacking)
-        step = f"sending {len(lacking)} files, {size / 1e6:.1f} MB"
-        self._target.report(Event(STEP, step, session.host.name))
-        session.call(requests.PutBuild(self._build), requests.Done, stream=self._contents(lacking))
+        with step(self._target.report, f"sending {len(lacking)} files, {size / 1e6:.1f} MB", session.host.name):
+            session.call(requests.PutBuild(self._build), requests.Done, stream=self._contents(lacking))
         session.found.builds.append(self._build)
-        self._target.report(Event(DONE, step, session.host.name))
 
     def _offer(self, session: Session) -> list[int]:
         base = self._base(session)

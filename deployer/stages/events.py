@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from deployer.core.errors import DeployError
 
 STEP, DONE, FAILED = "step", "done", "failed"
 OUTPUT, WARNING, WAITING = "output", "warning", "waiting"
@@ -24,6 +27,18 @@ class Event:
 
 
 Report = Callable[[Event], None]
+
+
+@contextmanager
+def step(report: Report, text: str, host: str) -> Iterator[None]:
+    """Tell that a step on `host` begins, and how it ends."""
+    report(Event(STEP, text, host))
+    try:
+        yield
+    except DeployError:
+        report(Event(FAILED, text, host))
+        raise
+    report(Event(DONE, text, host))
 
 
 def silent(event: Event) -> None:

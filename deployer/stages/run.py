@@ -17,7 +17,7 @@ from deployer.core.names import release_name
 from deployer.core.release import Spec
 from deployer.hosts.session import Session
 from deployer.stages import aftermath, drift, upkeep
-from deployer.stages.events import DONE, STEP, Event
+from deployer.stages.events import DONE, STEP, Event, step
 from deployer.stages.staging import stage_missing
 from deployer.stages.target import Listener, Target
 from deployer.stages.wanted import HostOutcome, Wanted, record
@@ -124,13 +124,11 @@ def read_back(target: Target) -> None:
 
 def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict[str, requests.Switched]:
     """Switch the hosts, one batch after the other; a failure puts back all that were switched, and is raised."""
-    step = f"{DOING.get(cause, 'running')} {release_name(wanted.version)}"
+    doing = f"{DOING.get(cause, 'running')} {release_name(wanted.version)}"
 
     def one(session: Session) -> requests.Switched:
-        target.report(Event(STEP, step, session.host.name))
-        switched = session.call(_request(target, session, wanted, attempt, cause), requests.Switched)
-        target.report(Event(DONE, step, session.host.name))
-        return switched
+        with step(target.report, doing, session.host.name):
+            return session.call(_request(target, session, wanted, attempt, cause), requests.Switched)
 
     done: dict[str, requests.Switched] = {}
     for batch in _batches(target):
