@@ -58,8 +58,7 @@ class Agent:
 
 def begin(started: Started, agent: Agent, *, host: str, sudo: bool) -> bool:
     """Have the agent there and started; whether it had to be sent.  `HostUnreachable` says what is in the way."""
-    asked = {"root": agent.root, "app": agent.app, "sha256": agent.sha256, "size": str(len(agent.content))}
-    started.writer.write(f"{json.dumps(SCRIPT.read_text())}\n{json.dumps(asked)}\n".encode())
+    started.writer.write(introduction(agent))
     answer = _answer(started, host, sudo=sudo)
     sent = "needs" in answer
     if sent:
@@ -69,6 +68,12 @@ def begin(started: Started, agent: Agent, *, host: str, sudo: bool) -> bool:
     if "starts" not in answer:
         raise _refusal(host, str(answer.get("failed")), str(answer.get("text")))
     return sent
+
+
+def introduction(agent: Agent) -> bytes:
+    """What the host gets first: the script, and what it is to do."""
+    asked = {"root": agent.root, "app": agent.app, "sha256": agent.sha256, "size": str(len(agent.content))}
+    return f"{json.dumps(SCRIPT.read_text())}\n{json.dumps(asked)}\n".encode()
 
 
 def _answer(started: Started, host: str, *, sudo: bool) -> dict[str, Any]:

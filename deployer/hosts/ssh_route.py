@@ -1,6 +1,6 @@
 """Where does a host's name lead?  What ssh_config(5) and deploy.yaml say: address, user, keys, the way there.
 
-fabric's Connection reads the configuration; it never connects.  Imported only where a host is reached over SSH.
+fabric's Connection reads the configuration, and never connects.  Imported only where a host is reached over SSH.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fabric.connection import Connection  # type: ignore[import-untyped]
 from paramiko.config import SSHConfig  # type: ignore[import-untyped]
 from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize  # type: ignore[import-untyped]
 
-from deployer.core.errors import HostUnreachable, SettingsError
+from deployer.core.errors import SettingsError
 
 SYSTEM = Path("/etc/ssh")
 PORT = 22
@@ -55,41 +55,46 @@ class Routes:
         self._home = home
         parsed = SSHConfig()
         for path in (home / ".ssh" / "config", SYSTEM / "ssh_config"):
-            parsed.parse(_lines(path, path.parent, 0))
+            try:
+                parsed.parse(_lines(path, path.parent, 0))
+            except ConfigParseError as error:
+                raise SettingsError(f"{path}: {error}", hint=f"mend {path}") from error
         self._config = Config(ssh_config=parsed, lazy=True)
 
     def to(self, name: str, *, user: str = "", port: int = 0) -> Route:
         """The way to `name`; `user` and `port`, where given, win over the configuration's."""
         if UNSAFE.search(name) or UNSAFE.search(user):
-            raise SettingsError(f"{name!r}, user {user!r}: not a host's name, or not a user's", hint="")
+            raise SettingsError(f"{name!r}, user {user!r}: not a host's name, or not a user's", hint="mend deploy.yaml")
         try:
-            return self._route(Connection(name, user=user or None, port=port or None, config=self._config), name)
+            return self._route(name, user or None, port or None, None)
         except RecursionError:
             raise SettingsError(f"{name}: its ProxyJump leads in a circle", hint="mend ~/.ssh/config") from None
         except (ConfigParseError, CouldNotCanonicalize, ValueError) as error:
-            raise SettingsError(f"{name}: ~/.ssh/config: {error}", hint="mend ~/.ssh/config") from error
+            raise SettingsError(f"{name}: in ~/.ssh/config: {error}", hint="mend ~/.ssh/config") from error
 
-    def _route(self, found: Connection, name: str) -> Route:
-        said = found.ssh_config
-        host, alias = str(found.host), said.get("hostkeyalias", "")
+    def _route(self, name: str, user: str | None, port: int | None, through: Route | None) -> Route:
+        # gateway=False: fabric visits the hosts of a ProxyJump in the wrong order, and checks no keys there
+        found = Connection(name, user=user, port=port, config=self._config, gateway=False)
+        said, host, number = found.ssh_config, str(found.host), int(found.port)
         if UNSAFE.search(host):
-            raise HostUnreachable(f"{name}: {host!r} is not a host's name", hint="mend ~/.ssh/config")
-        port = int(found.port)
-        jump = None if said.get("proxyjump") == "none" else found.gateway
-        agent = said.get("identityagent", "")
+            raise SettingsError(f"{name}: {host!r} is not a host's name", hint="mend HostName in ~/.ssh/config")
+        jump = "none" if through else said.get("proxyjump", "none")
+        for hop in [] if jump == "none" else jump.split(","):
+            if hop not in (name, host):  # `Host *` holds for the jump host too
+                through = self._route(hop.strip().removeprefix("ssh://"), None, None, through)
         return Route(
             name=name,
             host=host,
-            port=port,
+            port=number,
             user=str(found.user),
-            known_as=(alias or (host if port == PORT else f"[{host}]:{port}")).lower(),
+            known_as=(said.get("hostkeyalias") or (host if number == PORT else f"[{host}]:{number}")).lower(),
             identities=tuple(os.path.expanduser(path) for path in said.get("identityfile", [])),
             only_identities=said.get("identitiesonly", "no") == "yes",
-            agent=agent != "none",
+            agent=said.get("identityagent", "") != "none",
             known_hosts=tuple(self._files(said)),
             hashed=said.get("hashknownhosts", "no") == "yes",
-            command=jump if isinstance(jump, str) else "",
-            through=self._route(jump, str(jump.original_host)) if isinstance(jump, Connection) else None,
+            command="" if through else said.get("proxycommand") or "",
+            through=through,
         )
 
     def _files(self, said: dict[str, str]) -> Iterator[Path]:
