@@ -18,6 +18,7 @@ from pathlib import Path
 from deployer.core.canonical import sha256
 
 PACKAGES = ("core", "agent")
+FORMAT = 2  # of the archive: whatever is kept of another one is made anew
 START = b"from deployer.agent.__main__ import main\nmain()\n"
 
 
@@ -26,7 +27,7 @@ def agent(cache: Path) -> tuple[str, bytes]:
     """The digest and the bytes of agent.pyz; kept in `cache`, since compiling it takes a quarter of a second."""
     sources = _sources()
     key = sha256(b"\0".join(part for name in sorted(sources) for part in (name.encode(), sources[name])))
-    kept = cache / f"agent-{key[:32]}-{sys.implementation.cache_tag}.pyz"
+    kept = cache / f"agent-{FORMAT}-{key[:32]}-{sys.implementation.cache_tag}.pyz"
     try:
         content = kept.read_bytes()
     except FileNotFoundError:
@@ -51,16 +52,16 @@ def _zip(sources: dict[str, bytes]) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name in sorted(sources):
-            _add(archive, name, sources[name])
-            if name != "__main__.py":
-                _add(archive, f"{name}c", _compiled(name, sources[name]))
+            _add(archive, name, sources[name], zipfile.ZIP_DEFLATED)
+            if name != "__main__.py":  # read on every start, on every host: there it costs time, the room costs nothing
+                _add(archive, f"{name}c", _compiled(name, sources[name]), zipfile.ZIP_STORED)
     return made.getvalue()
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def _add(archive: zipfile.ZipFile, name: str, content: bytes, how: int) -> None:
     member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     member.external_attr = 0o644 << 16
-    member.compress_type = zipfile.ZIP_DEFLATED
+    member.compress_type = how
     archive.writestr(member, content)
 
 
