@@ -20,7 +20,7 @@ def claim(request: requests.Claim, host: Host) -> requests.Claimed:
     if not pending.name(host.files):
         pending.keep_name(host.files, host.asked.host)
     key = config.key(host.files) if request.key is None else config.take_key(host.files, request.key)
-    recovered = recovery.recover(host.files, host.manager)
+    recovered = recovery.recover(host.files, host.manager) if request.tidy else []
     return requests.Claimed(Secret(key.hex()), recovered)
 
 

@@ -9,29 +9,45 @@ from deployer.agent.layout import Layout
 from deployer.core.errors import Drift
 from deployer.core.ledger import Ledger
 
+ASIDE = "ledger.forked-"  # what folders of records are called that were set aside
+
 
 def lines(host: Layout) -> list[bytes]:
     """The records' bytes, oldest first; a gap in the numbers is `Drift`."""
-    try:
-        names = sorted(name for name in os.listdir(host.ledger) if not name.startswith("."))
-    except FileNotFoundError:
-        return []
+    names = _names(host)
     for seq, name in enumerate(names, 1):
         if name != f"{seq:08d}":
             raise Drift(f"{host.ledger}: {name} stands where {seq:08d} was expected", hint="a record is missing")
     return [(host.ledger / name).read_bytes() for name in names]
 
 
+def raw(host: Layout) -> list[bytes]:
+    """What stands in the place of records, oldest first, whether it fits or not."""
+    return [(host.ledger / name).read_bytes() for name in _names(host) if (host.ledger / name).is_file()]
+
+
+def _names(host: Layout) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(host.ledger) if not name.startswith("."))
+    except FileNotFoundError:
+        return []
+
+
 def read(host: Layout) -> Ledger:
     """The host's ledger; `Drift` where a record does not fit or the ledger is shorter than it once was."""
+    seq, digest = _highest(host)  # before the records: a writer adds the record first
     ledger = Ledger.read(lines(host), where=str(host.ledger))
-    seq, digest = _highest(host)
     if seq > ledger.head[0] or (seq and ledger.records[seq - 1].digest != digest):
         raise Drift(
             f"{host.ledger}: it ends at record {ledger.head[0]}, but record {seq} ({digest[:12]}) was seen here",
             hint="records were taken away or replaced; nothing was changed.  Compare it with a copy of it",
         )
     return ledger
+
+
+def set_aside(host: Layout) -> bool:
+    """Whether another history was set aside here."""
+    return any(name.startswith(ASIDE) for name in os.listdir(host.root))
 
 
 def append(host: Layout, new: list[bytes]) -> Ledger:
@@ -46,8 +62,14 @@ def append(host: Layout, new: list[bytes]) -> Ledger:
     durable.make_directory(host.ledger, mode=0o700)
     for record in grown.records[len(ledger.records) :]:
         durable.publish(host.record(record.seq), record.render(), name="ledger")
-    durable.write(host.root / "ledger.head", f"{grown.head[0]} {grown.head[1]}\n".encode(), name="head")
+    remember(host, grown)
     return grown
+
+
+def remember(host: Layout, ledger: Ledger) -> None:
+    """Keep the head: a ledger that ends before it, or otherwise, is not the one that was seen here."""
+    seq, digest = ledger.head
+    durable.write(host.root / "ledger.head", f"{seq} {digest}\n".encode(), name="head")
 
 
 def _highest(host: Layout) -> tuple[int, str]:

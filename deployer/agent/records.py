@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from deployer.agent import config, events, ledger, recovery
+from deployer.agent import config, events, ledger, pending, recovery
 from deployer.agent.context import Host
 from deployer.core import requests
 from deployer.core.ledger import SUCCEEDED
 
 
 def read_ledger(request: requests.ReadLedger, host: Host) -> requests.LedgerLines:
-    """All records after a number, checked."""
+    """All records after a number: checked, or as they are."""
+    if request.raw:
+        return requests.LedgerLines([line.decode(errors="replace") for line in ledger.raw(host.files)[request.after :]])
     known = ledger.read(host.files).records[request.after :]
     return requests.LedgerLines([record.render().decode() for record in known])
 
@@ -22,6 +24,8 @@ def append(request: requests.Append, host: Host) -> requests.Done:
         config.forget_draft(host.files)
     if record.kind == "run" and record.body["outcome"] == SUCCEEDED:
         recovery.confirm_pending(host.files, record.body["attempt"])
+        if host.asked.host in record.body.get("hosts", ()):  # the host may have another name since its last run
+            pending.keep_name(host.files, host.asked.host)
         if host.guard:
             host.guard.dismiss()
     return requests.Done()

@@ -50,10 +50,11 @@ def sweep(files: Layout) -> list[str]:
                 durable.remove(folder / name, name="sweep")
     recorded = ledger.read(files).releases
     serving = look.current(files)
-    if serving and release_number(serving) not in recorded:  # what was cut off is never switched to
+    if serving and release_number(serving) not in recorded and not ledger.set_aside(files):
+        # what was cut off is never switched to; what a history served that was set aside serves until the next run
         raise Drift(f"the ledger does not know {serving}, which `current` names", hint="put the ledger's records back")
     for name in _names(files.releases):
-        if name[1:].isdigit() and int(name[1:]) not in recorded:
+        if name[1:].isdigit() and int(name[1:]) not in recorded and name != serving:
             durable.remove(files.releases / name, name="sweep")
             told.append(f"{name} was never finished; its directory was removed")
     return told

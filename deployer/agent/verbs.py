@@ -12,6 +12,7 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "Claim": ("claim", "claim", False),
     "ReadLedger": ("records", "read_ledger", False),
     "Append": ("records", "append", True),
+    "ReplaceLedger": ("aside", "replace_ledger", True),
     "ReadEvents": ("records", "read_events", False),
     "OfferBuild": ("transfer", "offer_build", True),
     "PutBuild": ("transfer", "put_build", True),

@@ -105,6 +105,7 @@ class Ledger:
         self.releases: dict[int, Release] = {}
         self.runs: list[Run] = []
         self.primary = ""  # the host whose copy counts, where it is no longer the first of the target
+        self.above = 0  # release numbers up to this one were used, by a history that was set aside
         for record in self.records:
             if record.kind == "release":
                 release = _release(record)
@@ -113,26 +114,23 @@ class Ledger:
                 self.runs.append(_run(record))
             else:
                 self.primary = str(record.body["host"])
+                self.above = max(self.above, _int(record.body.get("above", 0)))
 
     @staticmethod
     def read(lines: Iterable[bytes], *, where: str = "the ledger") -> Ledger:
         """The ledger whose records are `lines`, oldest first; `Drift` names the first that does not fit."""
         records: list[Record] = []
-        prev, version = FIRST_PREV, 0
+        releases: set[int] = set()
+        prev, used = FIRST_PREV, 0
         for seq, line in enumerate(lines, 1):
             try:
                 fields = canonical.loads(line[:-1] if line.endswith(b"\n") else b"")
                 if fields.pop("format") != FORMAT or fields.pop("seq") != seq or fields.pop("prev") != prev:
                     raise ValueError("it does not follow the record before it")
                 record = Record(seq, prev, fields.pop("kind"), fields)
+                used = _judged(record, releases, used)
                 if record.kind == "release":
-                    version += 1
-                    if _release(record).version != version:
-                        raise ValueError(f"v{version} was expected")
-                elif record.kind == "run" and not 0 < _run(record).release <= version:
-                    raise ValueError("it is the run of a release that there is not")
-                elif record.kind not in ("run", "primary") or (record.kind == "primary" and not record.body["host"]):
-                    raise ValueError("it is neither a release, nor the run of one, nor a promotion")
+                    releases.add(used)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise Drift(
                     f"{where}: record {seq:08d} does not fit: {error}",
@@ -164,7 +162,7 @@ class Ledger:
     @property
     def next_version(self) -> int:
         """The number of the next release: never one that was used before."""
-        return (self.newest or 0) + 1
+        return max(self.newest or 0, self.above) + 1
 
     @property
     def current_run(self) -> Optional[Run]:
@@ -286,6 +284,21 @@ def kept(ledger: Ledger, keep: int, running: Iterable[int]) -> set[int]:
 
 def _hosts(ledger: Ledger) -> set[str]:
     return {host for run in ledger.runs for host in run.hosts}
+
+
+def _judged(record: Record, releases: set[int], used: int) -> int:
+    """The highest release number that is used after `record`, where it was `used` before; an error if it cannot be."""
+    if record.kind == "release":
+        if _release(record).version != used + 1:
+            raise ValueError(f"v{used + 1} was expected")
+        return used + 1
+    if record.kind == "run":
+        if _run(record).release not in releases:
+            raise ValueError("it is the run of a release that there is not")
+        return used
+    if record.kind == "primary" and record.body["host"]:
+        return max(used, _int(record.body.get("above", 0)))
+    raise ValueError("it is neither a release, nor the run of one, nor a promotion")
 
 
 def _release(record: Record) -> Release:

@@ -38,7 +38,7 @@ class Opened:
 
     `releases` are those that are here; `manager` is the kind of its process manager; `seq` and `head` are the number
     and the digest of the newest record of its ledger; `primary` is the host whose ledger counts, as this one's newest
-    promotion says ('' if there was none).
+    promotion says ('' if there was none).  `damage` is what is wrong with its ledger, of which nothing is known then.
     """
 
     root: str
@@ -52,13 +52,23 @@ class Opened:
     seq: int
     head: str
     primary: str
+    damage: Optional[Damage] = None
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Why a ledger cannot be read, and what to do."""
+
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True)
 class Claim:
     """Become the target's one writer, waiting up to `wait` seconds for another one; clean up what it may have left.
 
-    `key` is that of the config digests, in hexadecimal, as the primary has it; None on the primary itself.
+    `key` is that of the config digests, in hexadecimal, as the primary has it; None on the primary itself.  Without
+    `tidy` nothing is cleaned up: what the ledger would say of it is not trusted.
     """
 
     wait: float
@@ -66,6 +76,7 @@ class Claim:
     command: str
     at: str
     key: Optional[Secret] = None
+    tidy: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,9 +89,10 @@ class Claimed:
 
 @dataclass(frozen=True)
 class ReadLedger:
-    """All records after number `after`."""
+    """All records after number `after`; with `raw` as they are, whether they fit or not."""
 
     after: int = 0
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,20 @@ class Append:
     """Publish records, oldest first.  That of a run that succeeded confirms the pending switch of its attempt."""
 
     lines: list[str]
+
+
+@dataclass(frozen=True)
+class ReplaceLedger:
+    """Set this host's records aside, and have these, oldest first, in their place."""
+
+    lines: list[str]
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """The folder beside `ledger` where the records are now; '' where there were none."""
+
+    folder: str
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class Fleet:
 
     def __init__(self, sessions: Sequence[Session], missing: dict[str, DeployError], pool: ThreadPoolExecutor) -> None:
         self.sessions, self.missing, self._pool = list(sessions), missing, pool
+        self._begun = list(sessions)
 
     def named(self, host: str) -> Session:
         """The session with `host`; if there is none, why it could not be reached, and which others could not."""
@@ -53,6 +54,17 @@ class Fleet:
         if host in self.missing:
             raise first_of({host: self.missing[host], **self.missing})
         raise HostUnreachable(f"{host} is not among the hosts of this command")
+
+    def join(self, host: Host) -> Session:
+        """Begin a session with one more host."""
+        session = _begin(host)
+        self._begun.append(session)
+        self.sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        """End all sessions at the same time."""
+        _at_once(self._pool, Session.close, self._begun)
 
     def keep(self, answers: Answers[T]) -> None:
         """Go on with the hosts that answered; any failure but an unreachable host is raised."""
@@ -78,10 +90,11 @@ def connected(hosts: Sequence[Host]) -> Iterator[Fleet]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         begun = dict(zip([host.name for host in hosts], _at_once(pool, _begin, hosts), strict=True))
         answers = _sorted(begun)
+        fleet = Fleet(list(answers.replies.values()), answers.failures, pool)
         try:
-            yield Fleet(list(answers.replies.values()), answers.failures, pool)
+            yield fleet
         finally:
-            _at_once(pool, Session.close, list(answers.replies.values()))
+            fleet.close()
 
 
 def _begin(host: Host) -> Session:

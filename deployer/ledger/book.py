@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deployer.core import requests
+from deployer.core import copies, requests
+from deployer.core.copies import Copy
 from deployer.core.errors import DeployError, Drift, HostUnreachable
 from deployer.core.ledger import Ledger, Record
-from deployer.hosts.fleet import Fleet
+from deployer.hosts.fleet import Answers, Fleet
 from deployer.hosts.session import Session
 
 
@@ -17,10 +18,10 @@ class Book:
 
     def __init__(self, fleet: Fleet, primary: Session) -> None:
         self._fleet, self.primary = fleet, primary
-        told = primary.call(requests.ReadLedger(), requests.LedgerLines)
-        self.ledger = Ledger.read((line.encode() for line in told.lines), where=f"{primary.host.name}'s ledger")
+        self.ledger = Ledger.read(copy_of(primary).lines, where=f"{primary.host.name}'s ledger")
         for session in self._copies():
-            self._compare(session)
+            if not self.ledger.holds((session.found.seq, session.found.head)):
+                raise forked(self.ledger, primary, session)
 
     def append(
         self, kind: str, body: Mapping[str, Any], *, written: Callable[[Record], bool] = lambda _: False
@@ -42,30 +43,52 @@ class Book:
         self.ledger = self.ledger.with_(record)
         return lost | self._fleet.ask(lambda session: session.call(request, requests.Done), self._copies()).failures
 
-    def bring_up_to_date(self) -> None:
-        """Give every copy the records that it has missed."""
+    def bring_up_to_date(self) -> dict[str, int]:
+        """Give every copy the records that it has missed; how many, for each host that had missed some."""
         behind = [session for session in self._copies() if session.found.seq < self.ledger.head[0]]
 
-        def send(session: Session) -> None:
-            session.call(requests.Append(_lines(self.ledger.records[session.found.seq :])), requests.Done)
+        def send(session: Session) -> int:
+            missed = self.ledger.records[session.found.seq :]
+            session.call(requests.Append(lines(missed)), requests.Done)
+            return len(missed)
 
-        self._fleet.ask(send, behind).all()
+        return self._fleet.ask(send, behind).all()
 
     def _copies(self) -> list[Session]:
         return [session for session in self._fleet.sessions if session is not self.primary]
 
-    def _compare(self, copy: Session) -> None:
-        found = copy.found.seq, copy.found.head
-        if self.ledger.holds(found):
-            return
-        seq, head = self.ledger.head
-        raise Drift(
-            f"the ledger is forked: {copy.host.name} ends at record {found[0]} ({found[1][:12]}), "
-            f"{self.primary.host.name}, whose ledger counts, at record {seq} ({head[:12]})",
-            hint="`deploy ledger verify` shows where they part; `deploy ledger promote HOST` says which one counts",
-            details={"heads": {copy.host.name: list(found), self.primary.host.name: [seq, head]}},
-        )
+
+def copy_of(session: Session) -> Copy:
+    """What a host has of the ledger, as it is."""
+    told = session.call(requests.ReadLedger(raw=True), requests.LedgerLines)
+    damage = session.found.damage
+    return Copy([line.encode() for line in told.lines], damage.message if damage else "")
 
 
-def _lines(records: tuple[Record, ...]) -> list[str]:
+def copies_of(fleet: Fleet) -> Answers[Copy]:
+    """What every host has of the ledger."""
+    return fleet.ask(copy_of)
+
+
+def lines(records: tuple[Record, ...]) -> list[str]:
+    """Records as they travel."""
     return [record.render().decode() for record in records]
+
+
+def forked(ledger: Ledger, primary: Session, session: Session) -> Drift:
+    """The failure that says where a host's copy parts from the ledger that counts."""
+    host, counting, copy = session.host.name, primary.host.name, copy_of(session)
+    where = copies.standing(ledger, copy)
+    seq, head = ledger.head
+    ends = (
+        f"{host} ends at record {copy.head[0]} ({copy.head[1][:12]}), "
+        f"{counting}, whose ledger counts, at record {seq} ({head[:12]})"
+    )
+    if where.state == copies.AHEAD:
+        what = "the ledger that counts is behind a copy of it"
+        hint = f"`deploy ledger promote {counting}` takes the missing records over"
+    else:
+        what = f"the ledger is forked at record {where.at}"
+        hint = f"`deploy ledger verify` shows it; `deploy ledger promote {counting} --set-aside` lets that one count"
+    details = {"heads": {host: list(copy.head), counting: [seq, head]}}
+    return Drift(f"{what}: {ends}", hint=hint, details=details)

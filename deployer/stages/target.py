@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +10,18 @@ from typing import TypeVar
 
 from deployer import settings as settings_
 from deployer.core import requests, wire
-from deployer.core.errors import DeployError, HostUnreachable
+from deployer.core.errors import DeployError, Drift, HostUnreachable, TargetLocked
 from deployer.core.ledger import Ledger
 from deployer.hosts.fleet import Answers, Fleet, connected, first_of
 from deployer.hosts.host import Host
+from deployer.hosts.local import NAME as LOCAL_HOST
 from deployer.hosts.local import Local
 from deployer.hosts.session import Session
 from deployer.hosts.ssh import Ssh, SshAccess
 from deployer.hosts.ssh_settings import SshSettings
 from deployer.ledger.book import Book
 from deployer.settings import HostSettings, Narrow, TargetSettings
-from deployer.stages.events import OUTPUT, WAITING, WARNING, Event, Report
+from deployer.stages.events import DONE, OUTPUT, WAITING, WARNING, Event, Report
 from deployer.stages.operator import Operator
 from deployer.stages.project import Project
 
@@ -83,12 +84,13 @@ class Target:
         runs = next((known.runs for known in self.settings.hosts if known.host == host), ())
         return {kind: count for kind, count in formation.items() if not runs or kind in runs}
 
-    def complain(self, what: str) -> None:
-        """`HostUnreachable` (exit code 40) if a host was missing, although `what` was done on all others."""
-        if self.fleet.missing and not self.forgiving:
-            error = first_of(self.fleet.missing)
-            error.message = f"{what}, but not on every host: {error.message}"
-            raise error
+    def incomplete(self, what: str) -> DeployError | None:
+        """The failure (exit code 40) that `what` was done, but not on every host; None if it was, or may be so."""
+        if not self.fleet.missing or self.forgiving:
+            return None
+        error = first_of(self.fleet.missing)
+        error.message = f"{what}, but not on every host: {error.message}"
+        return error
 
 
 @contextmanager
@@ -109,16 +111,46 @@ def opened(
     reached is `HostUnreachable`, unless the caller is content with a `partial` answer, or the user allows it.
     """
     target = settings_.narrowed(settings_.target(project.settings, name), narrow.hosts, narrow.limit)
-    with connected(_hosts(project, target)) as fleet:
-        fleet.keep(fleet.ask(lambda session: session.open(asked_open(project, target, session.host))))
-        primary = _primary(target, fleet)
+    with reached(project, target) as fleet:
+        _refuse_damaged(fleet)
+        name = counting(target, fleet)
+        if target.chosen:
+            fleet.missing = {host: why for host, why in fleet.missing.items() if host in (name, *target.chosen)}
+        primary = _primary(fleet, name, report, stand_in=partial and not write)
         _judge_missing(fleet, report, partial=partial, allowed=narrow.allow_missing)
         if write:
-            _claim(project.operator, fleet, primary, command=command, wait=wait, report=report)
+            claim(project.operator, fleet, primary, command=command, wait=wait, report=report)
         book = Book(fleet, primary)
         if write:
-            book.bring_up_to_date()
+            _still_counts(target, book)
+            for host, records in book.bring_up_to_date().items():
+                report(Event(DONE, f"its ledger had missed {records} records", host))
         yield Target(project, target, fleet, book, report, narrow.allow_missing)
+
+
+@contextmanager
+def reached(project: Project, target: TargetSettings) -> Iterator[Fleet]:
+    """Open sessions with the hosts of this command that can be reached, and with the one whose ledger counts."""
+    known = _hosts(project, target)
+    with connected([host for host in known if _wanted(target, host.name)]) as fleet:
+        fleet.keep(fleet.ask(lambda session: session.open(asked_open(project, target, session.host))))
+        name = counting(target, fleet)
+        if name and name not in fleet.missing and all(session.host.name != name for session in fleet.sessions):
+            host = next(host for host in known if host.name == name)
+            try:
+                fleet.join(host).open(asked_open(project, target, host))
+            except HostUnreachable as error:
+                fleet.missing[name] = error
+        yield fleet
+
+
+def counting(target: TargetSettings, fleet: Fleet) -> str:
+    """The name of the host whose ledger counts: the one that was promoted last, else the first of the target."""
+    names = [host.host for host in target.hosts]
+    promotions = [(s.found.seq, s.found.primary) for s in fleet.sessions if s.found.primary in names]
+    if promotions:
+        return max(promotions)[1]
+    return names[0] if names else LOCAL_HOST
 
 
 def asked_open(project: Project, target: TargetSettings, host: Host) -> requests.Open:
@@ -134,39 +166,73 @@ def asked_open(project: Project, target: TargetSettings, host: Host) -> requests
     )
 
 
-def _primary(target: TargetSettings, fleet: Fleet) -> Session:
-    """The host whose ledger counts: the one that was promoted last, else the first of the target."""
-    names = [host.host for host in target.hosts]
-    promotions = [(s.found.seq, s.found.primary) for s in fleet.sessions if s.found.primary in names]
-    declared = names[0] if names else fleet.sessions[0].host.name if fleet.sessions else ""
+def _refuse_damaged(fleet: Fleet) -> None:
+    for session in fleet.sessions:
+        if damage := session.found.damage:
+            more = "; `deploy ledger verify` compares all copies" if len(fleet.sessions) > 1 else ""
+            details = {"hosts": [{"host": session.host.name, "ok": False, "error": damage.message}]}
+            raise Drift(f"{session.host.name}: {damage.message}", hint=damage.hint + more, details=details)
+
+
+def _primary(fleet: Fleet, name: str, report: Report, *, stand_in: bool) -> Session:
+    """The session with the host whose ledger counts; with `stand_in`, where it is missing, with the newest copy."""
     try:
-        return fleet.named(max(promotions)[1] if promotions else declared)
-    except DeployError as error:
-        if isinstance(error, HostUnreachable) and fleet.sessions:
+        return fleet.named(name)
+    except HostUnreachable as error:
+        if not fleet.sessions:
+            raise first_of(fleet.missing) from None
+        if not stand_in:
             error.hint += (
                 "; its ledger counts: if it is lost for good, `deploy ledger promote HOST` makes another host's copy"
                 " the one that counts"
             )
-        raise
+            raise
+        copy = max(fleet.sessions, key=lambda session: session.found.seq)
+        report(Event(WARNING, f"its ledger counts, and it cannot be reached: this is {copy.host.name}'s copy", name))
+        return copy
 
 
 def _judge_missing(fleet: Fleet, report: Report, *, partial: bool, allowed: bool) -> None:
-    if partial or not fleet.missing:
+    if not fleet.missing or (partial and not allowed):
         return  # the caller tells of them
     if not allowed:
         raise first_of(fleet.missing)
-    for error in fleet.missing.values():
-        report(Event(WARNING, f"left out: {error.message}"))
+    for host, error in fleet.missing.items():
+        report(Event(WARNING, f"left out: {error.message}", host))
 
 
-def _claim(operator: Operator, fleet: Fleet, primary: Session, *, command: str, wait: float, report: Report) -> None:
-    """Become the target's one writer: first on the primary, which decides between two, then on the others."""
-    asked = requests.Claim(wait=wait, who=operator.who, command=command, at=operator.now())
-    first = primary.call(asked, requests.Claimed, heard=Listener(report, primary))
-    shared = requests.Claim(max(wait, 5), operator.who, command, asked.at, first.key)
-    others = [session for session in fleet.sessions if session is not primary]
-    told = fleet.ask(lambda s: s.call(shared, requests.Claimed, heard=Listener(report, s)), others).all()
-    for host, claimed in {primary.host.name: first, **told}.items():
+def _still_counts(target: TargetSettings, book: Book) -> None:
+    """Whoever waited for the lock may have waited for a promotion."""
+    promoted, held = book.ledger.primary, book.primary.host.name
+    if promoted != held and promoted in (host.host for host in target.hosts):
+        raise TargetLocked(f"{promoted} was promoted meanwhile: its ledger counts now", hint="run the command again")
+
+
+def claim(
+    operator: Operator,
+    fleet: Fleet,
+    first: Session,
+    *,
+    command: str,
+    wait: float,
+    report: Report,
+    untidy: Sequence[Session] = (),
+) -> None:
+    """Become the target's one writer: `first` on the primary, which decides between two, then on the others.
+
+    The config's key comes from `first`.  On the `untidy` nothing is cleaned up that was left there.
+    """
+    at = operator.now()
+    asked = requests.Claim(wait=wait, who=operator.who, command=command, at=at)
+    told = {first.host.name: first.call(asked, requests.Claimed, heard=Listener(report, first))}
+    key = told[first.host.name].key
+
+    def one(session: Session) -> requests.Claimed:
+        request = requests.Claim(max(wait, 5), operator.who, command, at, key, tidy=session not in untidy)
+        return session.call(request, requests.Claimed, heard=Listener(report, session))
+
+    told.update(fleet.ask(one, [session for session in fleet.sessions if session is not first]).all())
+    for host, claimed in told.items():
         for what in claimed.recovered:
             report(Event(WARNING, what, host))
 
@@ -203,9 +269,13 @@ def _hosts(project: Project, target: TargetSettings) -> list[Host]:
     if target.is_local:
         root = project.settings.folder / target.path if target.path else project.operator.root(project.settings.app)
         return [Local(str(Path(root).absolute()), project.operator.cache)]
-    wanted = {target.hosts[0].host, *target.chosen} if target.chosen else {host.host for host in target.hosts}
     access = _access(project, target)
-    return [remote(project, target, host, access) for host in target.hosts if host.host in wanted]
+    return [remote(project, target, host, access) for host in target.hosts]
+
+
+def _wanted(target: TargetSettings, host: str) -> bool:
+    """Whether a command that may be narrowed speaks with `host`: the first host's ledger is the one that counts."""
+    return not target.chosen or host in (target.hosts[0].host, *target.chosen)
 
 
 def _access(project: Project, target: TargetSettings) -> SshAccess:
