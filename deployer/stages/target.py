@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 class Target:
     """An open target: everything that release, run and the rest work with.
 
-    `forgiving`: the user allows hosts to be missing.
+    `forgiving`: the user allows hosts to be missing.  `caught_up`: how many records each host's ledger had missed.
     """
 
     project: Project
@@ -43,6 +43,7 @@ class Target:
     book: Book
     report: Report
     forgiving: bool = False
+    caught_up: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def operator(self) -> Operator:
@@ -78,6 +79,20 @@ class Target:
     def ask(self, question: Callable[[Session], T]) -> Answers[T]:
         """Put `question` to all hosts that this command is for."""
         return self.fleet.ask(question, self.chosen)
+
+    @property
+    def present(self) -> set[int]:
+        """The releases that a host has, any of them: the others can have them from it."""
+        return {version for session in self.fleet.sessions for version in session.found.releases}
+
+    def holding(self, version: int) -> Session:
+        """A host that has the release: the primary, or where it missed it any other."""
+        having = [session for session in self.fleet.sessions if version in session.found.releases]
+        return self.primary if self.primary in having or not having else having[0]
+
+    def narrowed(self, hosts: Sequence[str]) -> Target:
+        """The same target, for some of its hosts."""
+        return replace(self, settings=replace(self.settings, chosen=tuple(hosts)))
 
     def share(self, host: str, formation: Mapping[str, int]) -> dict[str, int]:
         """What `host` has of a formation: all, or the types that it `runs`."""
@@ -121,11 +136,13 @@ def opened(
         if write:
             claim(project.operator, fleet, primary, command=command, wait=wait, report=report)
         book = Book(fleet, primary)
+        caught_up = {}
         if write:
             _still_counts(target, book)
-            for host, records in book.bring_up_to_date().items():
-                report(Event(DONE, f"its ledger had missed {records} records", host))
-        yield Target(project, target, fleet, book, report, narrow.allow_missing)
+            caught_up = book.bring_up_to_date()
+        for host, records in caught_up.items():
+            report(Event(DONE, f"its ledger had missed {records} records", host))
+        yield Target(project, target, fleet, book, report, narrow.allow_missing, caught_up)
 
 
 @contextmanager
@@ -269,7 +286,7 @@ def _hosts(project: Project, target: TargetSettings) -> list[Host]:
     if target.is_local:
         root = project.settings.folder / target.path if target.path else project.operator.root(project.settings.app)
         return [Local(str(Path(root).absolute()), project.operator.cache)]
-    access = _access(project, target)
+    access = access_of(project, target)
     return [remote(project, target, host, access) for host in target.hosts]
 
 
@@ -278,7 +295,7 @@ def _wanted(target: TargetSettings, host: str) -> bool:
     return not target.chosen or host in (target.hosts[0].host, *target.chosen)
 
 
-def _access(project: Project, target: TargetSettings) -> SshAccess:
+def access_of(project: Project, target: TargetSettings) -> SshAccess:
     bounds = SshSettings(connect_timeout=target.ssh.connect_timeout, concurrency=target.ssh.concurrency)
     return SshAccess(bounds, project.operator.home, project.operator.passphrase)
 
