@@ -14,6 +14,7 @@ help: ## say what there is
 	@echo "deployer: strict build, release and run deployments.  Say one of:"
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 	@echo "It needs git and Python 3.11 or newer; Node.js only for the tests of Node apps."
+	@echo "As root on Debian with mmdebstrap and systemd-container, make test boots real hosts too: see CONTRIBUTING.md."
 
 setup: $(STAMP) ## make .venv with deployer and what its tests need (once)
 

@@ -60,10 +60,9 @@ class Group:
         return int(found[0]) if found else None
 
     def kill(self) -> None:
-        """Kill all of it in one stroke, and wait until nothing is left."""
+        """Kill all of it in one stroke, and do not wait."""
         if self.alive:
             (self.path / "cgroup.kill").write_text("1")
-        self.wait_for_the_end()
 
     def wait_for_the_end(self) -> None:
         """Wait until the last process is gone."""

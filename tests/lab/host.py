@@ -102,6 +102,7 @@ class Host:
     def power_cut(self) -> None:
         """Kill all of its processes at once: nothing in it is told.  What it wrote to its disk stays."""
         self.group.kill()
+        self.group.wait_for_the_end()
         self._wait_for_the_wire()
 
     def power_off(self) -> None:

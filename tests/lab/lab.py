@@ -123,9 +123,11 @@ class Lab:
 
     def fresh_hosts(self, count: int, *, suite: str = "bookworm") -> list[Host]:
         """The same, each as it was when it was new: half a second a host."""
-        for host in self.all_hosts():
-            if host.suite == suite:
-                host.reset()
+        old = [host for host in self.all_hosts() if host.suite == suite]
+        for host in old:
+            host.group.kill()  # all of them first: each takes its time to die
+        for host in old:
+            host.reset()
         return self.hosts(count, suite=suite)
 
     def all_hosts(self) -> list[Host]:
@@ -191,7 +193,9 @@ def _sweep() -> None:
 def _remove(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         number = json.loads((folder / "number").read_text())
-        for host in _hosts(folder, number):
+        for host in (hosts := _hosts(folder, number)):
+            host.group.kill()
+        for host in hosts:
             host.remove()
         network.remove_bridge(number)
     shutil.rmtree(folder, ignore_errors=True)
