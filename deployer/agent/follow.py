@@ -1,6 +1,15 @@
-"""The logs of processes, as a stream: each frame names its process."""
+"""The logs of processes, as a stream: each frame names its process, and the time of its line where that is known.
+
+Who follows the target follows it to what is switched next: its processes join as soon as the switch begins, and those
+that are gone are let go.
+"""
 
 from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Callable, Optional, Sequence
 
 from deployer.agent import ledger, pending, rehearsal
 from deployer.agent.context import Host
@@ -9,35 +18,117 @@ from deployer.core.errors import NotFound
 from deployer.core.formation import Process, expand, selected
 from deployer.core.names import process_name
 
+PAUSE = 0.1
+LINGER = 5.0  # seconds that a process that is gone is still listened to
+Name = tuple[int, str, int]
+
 
 def logs(request: requests.Logs, host: Host) -> requests.Done:
     """Send the last lines of the chosen processes, and with `follow` all that come until the operator cancels."""
     chosen = _chosen(request, host)
-
-    def emit(process: Process, text: bytes) -> None:
-        host.session.send(wire.STDOUT, process.name.encode() + b"\0" + text)
-
-    def idle() -> bool:
-        host.session.check()
-        return host.session.cancelled.is_set()
-
     if request.follow:
-        host.manager.follow(chosen, request.lines, emit, idle)
-    else:
-        for process in chosen:
-            emit(process, host.manager.tail(process, request.lines))
+        _Following(request, host).run(chosen)
+        return requests.Done()
+    for process in chosen:
+        for at, line in host.manager.entries(process, request.lines):
+            _emit(host, process, at, line + b"\n")
     return requests.Done()
 
 
+def _emit(host: Host, process: Process, at: float, text: bytes) -> None:
+    """Send what `process` wrote at `at` (seconds of the epoch; 0 where nobody knows)."""
+    moment = f"{at:.6f}" if at else ""
+    host.session.send(wire.STDOUT, f"{process.name}\0{moment}\0".encode() + text)
+
+
+class _Following:
+    """What is followed now.  Each set of processes has a thread: one that joins disturbs no other."""
+
+    def __init__(self, request: requests.Logs, host: Host) -> None:
+        self._request, self._host = request, host
+        self._wanted: set[Name] = set()
+        self._followed: set[Name] = set()
+        self._over = threading.Event()
+        self._failed: list[BaseException] = []
+        self._threads: list[threading.Thread] = []
+
+    def run(self, chosen: Sequence[Process]) -> None:
+        """Follow `chosen`, and what comes after them, until the operator cancels."""
+        session, seen = self._host.session, _signs(self._host)
+        self._join(chosen, self._request.lines)
+        try:
+            while not session.cancelled.is_set() and not self._failed:
+                session.check()
+                time.sleep(PAUSE)
+                before, seen = seen, _signs(self._host)
+                if seen != before and self._request.version is None:
+                    chosen = _chosen_or_none(self._request, self._host)
+                self._join(chosen, 0)
+        finally:
+            self._over.set()
+            for thread in self._threads:
+                thread.join()
+        if self._failed:
+            raise self._failed[0]
+
+    def _join(self, chosen: Sequence[Process], lines: int) -> None:
+        """Follow those of `chosen` that are new, from their last `lines` lines on."""
+        self._wanted = {_name(process) for process in chosen}
+        new = [process for process in chosen if _name(process) not in self._followed]
+        if new:
+            self._followed |= {_name(process) for process in new}
+            self._threads.append(threading.Thread(target=self._follow, args=(new, lines), daemon=True))
+            self._threads[-1].start()
+
+    def _follow(self, processes: Sequence[Process], lines: int) -> None:
+        names = {_name(process) for process in processes}
+        try:
+            self._host.manager.follow(
+                processes, lines, lambda process, at, text: _emit(self._host, process, at, text), self._leaver(names)
+            )
+        except BaseException as error:  # noqa: BLE001 - raised again where the request is answered
+            self._failed.append(error)
+        self._followed -= names
+
+    def _leaver(self, names: set[Name]) -> Callable[[], bool]:
+        """Whether these need not be followed any more."""
+        gone: list[float] = []
+
+        def over() -> bool:
+            if names & self._wanted:
+                gone.clear()
+            elif not gone:
+                gone.append(time.monotonic())
+            return self._over.is_set() or bool(gone and time.monotonic() - gone[0] > LINGER)
+
+        return over
+
+
+def _name(process: Process) -> Name:
+    return process.release, process.type, process.number
+
+
+def _signs(host: Host) -> tuple[Optional[int], Optional[int]]:
+    """What differs when another record or another switch is there."""
+    return _changed(f"{host.files.ledger}"), _changed(f"{host.files.run}/pending")
+
+
+def _changed(path: str) -> Optional[int]:
+    try:
+        return os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def _chosen_or_none(request: requests.Logs, host: Host) -> list[Process]:
+    try:
+        return _chosen(request, host)
+    except NotFound:  # scaled away
+        return []
+
+
 def _chosen(request: requests.Logs, host: Host) -> list[Process]:
-    known = ledger.read(host.files)
-    here = pending.name(host.files)
-    run = known.run_of(here)
-    version = request.version or (run.release if run else known.newest)
-    if version is None:
-        raise NotFound("there is no release yet, so there are no logs", hint="`deploy ship` makes and runs one")
-    counts = next((r.on(here) for r in reversed(known.runs) if r.release == version and r.covers(here)), {})
-    everything = expand(version, counts, dict.fromkeys(counts, 0) | pending.ports(host.files))
+    versions, everything = _known(request, host)
     if not request.processes:
         return everything
     chosen: list[Process] = []
@@ -46,6 +137,23 @@ def _chosen(request: requests.Logs, host: Host) -> list[Process]:
         if named is None:
             raise NotFound(f"{text!r} is no process", hint="say `web` or `web.1`")
         if named[1] == rehearsal.NUMBER:
-            everything.append(Process(version, named[0], rehearsal.NUMBER, 0))
+            everything += [Process(version, named[0], rehearsal.NUMBER, 0) for version in versions]
         chosen += [process for process in selected(everything, *named) if process not in chosen]
     return chosen
+
+
+def _known(request: requests.Logs, host: Host) -> tuple[list[int], list[Process]]:
+    """The release that was asked for, else the current one and one that is being switched to; their processes."""
+    ledger_, here = ledger.read(host.files), pending.name(host.files)
+    run = ledger_.run_of(here)
+    version = request.version or (run.release if run else ledger_.newest)
+    if version is None:
+        raise NotFound("there is no release yet, so there are no logs", hint="`deploy ship` makes and runs one")
+    counts = next((r.on(here) for r in reversed(ledger_.runs) if r.release == version and r.covers(here)), {})
+    found = expand(version, counts, dict.fromkeys(counts, 0) | pending.ports(host.files))
+    waiting = pending.read(host.files) if request.version is None else None
+    if waiting is None:
+        return [version], found
+    names = {_name(process) for process in found}
+    coming = [process for process in waiting.after.processes(waiting.ports) if _name(process) not in names]
+    return sorted({version, waiting.after.version}), found + coming

@@ -9,6 +9,8 @@ from deployer.agent.layout import Layout
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 
+# takes what a process wrote, with its time in seconds of the epoch, 0 where nobody knows it
+Emit = Callable[[Process, float, bytes], None]
 UP, STARTING, CRASHED, STOPPING, STOPPED = "up", "starting", "crashed", "stopping", "stopped"
 
 
@@ -62,9 +64,11 @@ class ProcessManager(Protocol):
         """The last `lines` lines that the process wrote to stdout and stderr."""
         ...
 
-    def follow(
-        self, processes: Sequence[Process], lines: int, emit: Callable[[Process, bytes], None], idle: Callable[[], bool]
-    ) -> None:
+    def entries(self, process: Process, lines: int) -> list[tuple[float, bytes]]:
+        """These lines without their ends, each with its time in seconds of the epoch, 0 where nobody knows it."""
+        ...
+
+    def follow(self, processes: Sequence[Process], lines: int, emit: Emit, idle: Callable[[], bool]) -> None:
         """Give `emit` the last `lines` lines of each and every new line; ends when `idle()`, called often, is true."""
         ...
 

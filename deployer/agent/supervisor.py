@@ -13,7 +13,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 
 from deployer.agent import durable, leftovers, logs, started, supervisor_conf
 from deployer.agent.layout import Layout
-from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Instance
+from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
 from deployer.agent.supervisor_client import (
     ALREADY_ADDED,
     ALREADY_STARTED,
@@ -95,11 +95,15 @@ class Supervisor:
         """The last `lines` lines of its log, across rotations."""
         return logs.tail(self._log(process), lines)
 
-    def follow(
-        self, processes: Sequence[Process], lines: int, emit: Callable[[Process, bytes], None], idle: Callable[[], bool]
-    ) -> None:
+    def entries(self, process: Process, lines: int) -> list[tuple[float, bytes]]:
+        """The last lines of its log.  supervisord keeps the bytes alone: nobody knows when each was written."""
+        text = self.tail(process, lines)
+        return [(0.0, line) for line in text.removesuffix(b"\n").split(b"\n")] if text else []
+
+    def follow(self, processes: Sequence[Process], lines: int, emit: Emit, idle: Callable[[], bool]) -> None:
         """Give `emit` the last lines of each log and every new one until `idle()`."""
-        logs.follow({process: self._log(process) for process in processes}, lines, emit, idle)
+        paths = {process: self._log(process) for process in processes}
+        logs.follow(paths, lines, lambda process, text: emit(process, 0.0, text), idle)
 
     def shutdown(self) -> None:
         """End every process and supervisord itself; nothing starts again until `start`."""

@@ -1,8 +1,8 @@
-"""Logs, and one-off processes: what flows between a process and the caller."""
+"""One-off processes: what flows between one and the caller."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from deployer.core import requests, wire
@@ -29,26 +29,6 @@ class Terminal(Protocol):
     def show(self, output: bytes, *, error: bool) -> None:
         """What the process wrote to stdout, or (`error`) to stderr."""
         ...
-
-
-def logs(
-    target: Target,
-    processes: Sequence[str],
-    emit: Callable[[str, bytes], None],
-    *,
-    lines: int,
-    follow: bool,
-    version: int | None = None,
-) -> None:
-    """Give `emit` (process, bytes) the last `lines` lines of each process, and with `follow` all that come."""
-
-    def heard(kind: bytes, payload: bytes) -> None:
-        if kind == wire.STDOUT:
-            name, _, text = payload.partition(b"\0")
-            emit(name.decode(), text)
-
-    request = requests.Logs(list(processes), lines, follow, version)
-    target.primary.call(request, requests.Done, heard=heard)
 
 
 def execute(session: Session, request: requests.Exec, terminal: Terminal) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -298,8 +300,12 @@ def test_output_is_kept_and_followed(manager, files):
     manager.start([web], types)
     wait_for(lambda: b"line 5\n" in manager.tail(web, 100))
     assert len(manager.tail(web, 3).splitlines()) == 3
+    now, entries = time.time(), manager.entries(web, 3)
+    assert len(entries) == 3
+    assert all(re.fullmatch(rb"(line|err) [0-9]+", text) for _, text in entries)
+    assert all(at == 0 or now - 600 < at <= now for at, _ in entries)
     got: list[bytes] = []
-    manager.follow([web], 2, lambda _, text: got.append(text), lambda: b"".join(got).count(b"line") > 6)
+    manager.follow([web], 2, lambda _, at, text: got.append(text), lambda: b"".join(got).count(b"line") > 6)
     numbers = [int(line.split()[1]) for line in b"".join(got).splitlines() if line.startswith(b"line")]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 

@@ -19,7 +19,9 @@ from deployer.cli.display import columns, times
 from deployer.cli.display.visible import visible
 
 LOSING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+FIVE = {"cyan": "36", "yellow": "33", "green": "32", "magenta": "35", "blue": "34"}  # Foreman's, without errors' red
+PALETTE = {**FIVE, **{f"bright {name}": f"9{code[1]}" for name, code in FIVE.items()}}  # to tell processes apart
+STYLES = {"bold": "1", "dim": "2", "red": "31", **PALETTE}
 
 
 class Unread(Exception):
