@@ -1,7 +1,8 @@
 """What if a run does not go well on every host?  Undo it everywhere, find out what serves where, and say so.
 
-A host whose line was lost puts back by itself what it was not told to keep.  It is looked at again until that is
-known, or `confirm_timeout` has passed: what is not known then is told as unknown, never as done or failed.
+A host whose line was lost puts back by itself what it was not told to keep; one that was rebooted is made to.  It is
+looked at again until that is known, or `confirm_timeout` has passed: what is not known then is told as unknown, never
+as done or failed.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ def confirm(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> None
         lost = record(
             target, wanted, attempt=attempt, cause=cause, outcome=SUCCEEDED, written=lambda r: _was_written(target, r)
         )
-    except HostUnreachable as error:
-        primary = target.primary.host.name
-        hosts = [session.host.name for session in target.chosen if session.host.name != primary]
-        undo(target, wanted, hosts, {primary: error}, attempt=attempt, cause=cause)
+    except DeployError as error:
+        hosts = [session.host.name for session in target.chosen]
+        undo(target, wanted, hosts, {target.primary.host.name: error}, attempt=attempt, cause=cause)
+    lost |= _restored(target, [host for host, error in lost.items() if not isinstance(error, HostUnreachable)])
     outcomes = _outcomes(target, before, lost, wanted.version)
     if not all(outcome.release == wanted.version for outcome in outcomes):
         raise RunMixed(
-            f"v{wanted.version} runs, but {', '.join(lost)} was lost before it heard that it is to stay",
+            f"v{wanted.version} runs, but not everywhere: {_told(lost)}",
             hint=f"`deploy run v{wanted.version}` brings it up there too",
             details={"hosts": _documents(outcomes), "outcome": MIXED},
         )
@@ -52,9 +53,8 @@ def undo(
     cause: str,
 ) -> NoReturn:
     """Put back what served before on every host that was switched; `RunFailed`, or `RunMixed` where that failed too."""
-    sessions = [session for session in target.chosen if session.host.name in switched]
-    undone = target.fleet.ask(lambda session: session.call(requests.Restore(), requests.Done), sessions)
-    errors = {**failures, **undone.failures}
+    lost = [host for host, error in failures.items() if isinstance(error, HostUnreachable)]
+    errors = {**failures, **_restored(target, [host for host in switched if host not in lost])}
     tried = bool(switched) or any(
         isinstance(error, (RunFailed, RunMixed, HostUnreachable)) for error in errors.values()
     )
@@ -62,13 +62,23 @@ def undo(
     mixed = not all(outcome.ok or _serves_before(target, outcome) for outcome in outcomes)
     outcome = MIXED if mixed else RESTORED if tried else FAILED
     worst = next((e for e in errors.values() if isinstance(e, RunMixed)), next(iter(failures.values())))
-    with suppress(HostUnreachable):  # the primary is lost: the others have put it back, and nothing can be written
+    with suppress(DeployError):  # the primary is lost, or its disk is full: what served serves all the same
         record(target, wanted, attempt=attempt, cause=cause, outcome=outcome, error=worst.message)
     details = {**worst.details, "hosts": _documents(outcomes), "outcome": outcome}
     cls = RunMixed if mixed else RunFailed if tried else type(worst)
     raise cls(
         _message(errors, worst), hint=_hint(worst, mixed, wanted), output=worst.output, details=details
     ) from worst
+
+
+def _restored(target: Target, hosts: Sequence[str]) -> Mapping[str, DeployError]:
+    """Have these hosts put back what served before; those that did not."""
+    sessions = [session for session in target.chosen if session.host.name in hosts]
+    return target.fleet.ask(lambda session: session.call(requests.Restore(), requests.Done), sessions).failures
+
+
+def _told(errors: Mapping[str, DeployError]) -> str:
+    return "; ".join(e.message if e.message.startswith(host) else f"{host}: {e.message}" for host, e in errors.items())
 
 
 def _message(errors: Mapping[str, DeployError], worst: DeployError) -> str:
@@ -113,11 +123,15 @@ def _serves_before(target: Target, outcome: HostOutcome) -> bool:
 
 
 def _look_again(target: Target, lost: Session) -> requests.Looked | None:
-    """What a host says whose line was lost, once nothing is pending there; None where it says nothing in time."""
-    deadline = time.monotonic() + target.settings.confirm_timeout + MARGIN
-    while time.monotonic() < deadline:
+    """What a host says whose line was lost, once nothing is pending there; None where it says nothing in time.
+
+    The lock is waited for: its agent of before is at it as long as it holds that.  Whoever takes it next cleans up.
+    """
+    deadline, who = time.monotonic() + target.settings.confirm_timeout + MARGIN, target.operator
+    while (left := deadline - time.monotonic()) > 0:
         with suppress(DeployError), Session(lost.host, lost.host.start()) as session:
             session.open(asked_open(target.project, target.settings, lost.host))
+            session.call(requests.Claim(left, who.who, "looking again", who.now()), requests.Claimed)
             seen = session.call(requests.Look(), requests.Looked)
             if not seen.pending:
                 return seen
