@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from deployer.agent import durable
@@ -62,7 +63,8 @@ def append(host: Layout, new: list[bytes]) -> Ledger:
     durable.make_directory(host.ledger, mode=0o700)
     for record in grown.records[len(ledger.records) :]:
         durable.publish(host.record(record.seq), record.render(), name="ledger")
-    remember(host, grown)
+    with contextlib.suppress(OSError):  # a full disk: what was published stands, and the next record brings a new head
+        remember(host, grown)
     return grown
 
 

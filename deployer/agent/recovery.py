@@ -28,17 +28,19 @@ YOUNG = 60.0  # seconds
 
 def recover(files: Layout, manager: ProcessManager) -> list[str]:
     """Clean up after whoever held the lock before; tell what was done.  Only the holder of the lock may."""
-    told = [*end_leftover_command(files), *sweep(files)]
+    return [*end_leftover_command(files), *sweep(files), *settle(files, manager, "it was cut off")]
+
+
+def settle(files: Layout, manager: ProcessManager, why: str) -> list[str]:
+    """Confirm the pending switch, or undo it: the ledger decides.  Tell which; nothing where none is pending."""
     waiting = pending.read(files)
-    if waiting:
-        last = ledger.read(files).runs
-        if any(run.attempt == waiting.attempt and run.outcome == SUCCEEDED for run in last[-1:]):
-            confirm_pending(files, waiting.attempt)
-            told.append(f"the run of v{waiting.after.version} was confirmed")
-        else:
-            restore_pending(files, manager, "it was cut off")
-            told.append(f"the run of v{waiting.after.version} was cut off; {_serving(waiting.before)}")
-    return told
+    if waiting is None:
+        return []
+    if any(run.attempt == waiting.attempt and run.outcome == SUCCEEDED for run in ledger.read(files).runs[-1:]):
+        confirm_pending(files, waiting.attempt)
+        return [f"the run of v{waiting.after.version} was confirmed"]
+    restore_pending(files, manager, why)
+    return [f"the run of v{waiting.after.version} was cut off; {_serving(waiting.before)}"]
 
 
 def sweep(files: Layout) -> list[str]:
@@ -97,11 +99,17 @@ def restore_pending(files: Layout, manager: ProcessManager, why: str) -> bool:
 
 
 def confirm_pending(files: Layout, attempt: str) -> None:
-    """The run is in the ledger: the switch stays."""
+    """The run is in the ledger: the switch stays.
+
+    Where the disk is full it stays pending as well, until the next holder of the lock confirms it.
+    """
     waiting = pending.read(files)
     if waiting is not None and waiting.attempt == attempt:
-        pending.keep_ports(files, waiting.ports)
-        pending.keep_name(files, waiting.host)
+        try:
+            pending.keep_ports(files, waiting.ports)
+            pending.keep_name(files, waiting.host)
+        except OSError:
+            return
         events.note(files, "confirmed", release=waiting.after.version)
         pending.forget(files)
 

@@ -64,7 +64,7 @@ def _answer(host: Host) -> None:
             _answer_one(host, wire.load(found[1]))
     finally:
         if host.lock.descriptor is not None:
-            recovery.restore_pending(host.files, host.manager, "the session ended before the run was confirmed")
+            recovery.settle(host.files, host.manager, "the session ended before the run was confirmed")
             if host.guard:
                 host.guard.dismiss()
             host.lock.release()
