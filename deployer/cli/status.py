@@ -44,7 +44,7 @@ def status(ctx: typer.Context) -> int:
     if not differing:
         return failure.answer(call.screen, document, lines, missing)
     told = "; ".join(f"{h.host}: {h.error or ', '.join(h.drift)}" for h in hosts if h.error or h.drift)
-    error = Drift(f"{name} is not as the ledger says: {told}", hint="`deploy start` brings the formation up again")
+    error = Drift(f"{name} is not as the ledger says: {told}", hint="`deploy converge` mends it")
     return failure.found(error, call.screen, document, lines)
 
 

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "restart": (RUN, "restart", "restart", "Launch processes of the current release anew."),
     "stop": (RUN, "stop", "stop", "Stop processes; they stay down until they are started."),
     "start": (RUN, "start", "start", "Start what was stopped."),
+    "converge": (RUN, "converge", "converge", "Bring hosts that missed something to the current release."),
     "exec": (RUN, "exec", "exec_", "Run a one-off command in the current release's environment."),
     "console": (RUN, "console", "console", "Open the app's console, or a shell, in the current release."),
     "ps": (LOOK, "ps", "ps", "List the processes."),
@@ -36,6 +37,9 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "config unset": (CONFIG, "config", "unset", "Take values away; makes a new release."),
     "config edit": (CONFIG, "config", "edit", "Edit the values in your editor; makes a new release."),
     "config import": (CONFIG, "config", "import_", "Set the values of a dotenv or JSON file."),
+    "host": (UPKEEP, "host", "host", "Show what is on the hosts of the target."),
+    "host show": (UPKEEP, "host", "show", "Show what is there: address, Python, agent, releases."),
+    "host trust": (UPKEEP, "host", "trust", "Trust a host's key, after you have compared it."),
     "verify": (UPKEEP, "verify", "verify", "Check every release against its digests."),
     "prune": (UPKEEP, "prune", "prune", "Remove old releases and builds that nothing needs."),
     "doctor": (UPKEEP, "doctor", "doctor", "Look whether this machine and the hosts can do the job."),
@@ -44,12 +48,12 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
 
 # the commands that `--hosts` and `--limit` narrow to some of the hosts
 NARROWED = frozenset(
-    {"release", "ship", "run", "rollback", "scale", "restart", "stop", "start"}
+    {"release", "ship", "run", "rollback", "scale", "restart", "stop", "start", "converge"}
     | {"ps", "logs", "status", "events", "verify", "prune", "doctor"}
 )
 # the commands that change the target, and with `--allow-missing` go on without the hosts that cannot be reached
 FORGIVING = frozenset(
-    {"release", "ship", "run", "rollback", "scale", "restart", "stop", "start", "prune"}
+    {"release", "ship", "run", "rollback", "scale", "restart", "stop", "start", "converge", "prune"}
     | {"config set", "config unset", "config edit", "config import"}
 )
 

@@ -25,8 +25,7 @@ class Changed:
 
 def variables(target: Target) -> Variables:
     """The config that the next release would go on from: all its variables, and which of them are stored."""
-    told = target.primary.call(requests.GetConfig(target.ledger.config_base), requests.Config)
-    return Variables(told.variables, tuple(told.stored))
+    return release_.before(target)
 
 
 def get(target: Target, name: str) -> Secret:

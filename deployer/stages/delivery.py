@@ -1,7 +1,7 @@
 """How does a build get to the hosts?  Each is asked what it lacks; nothing else is sent.
 
-What several hosts lack is packed once.  What this machine does not have comes from the primary: a rollback, or a host
-that missed a release, needs neither the repository nor the machine that built it.
+What several hosts lack is packed once.  What this machine does not have comes from the primary, or from another host:
+a rollback, or a host that missed a release, needs neither the repository nor the machine that built it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,18 @@ SUPERVISOR = "supervisor"
 
 
 def manifest(target: Target, build: str) -> Manifest:
-    """What the build consists of: from this machine's store, else from the primary, for a rollback needs no store."""
+    """What the build consists of: from this machine's store, else from a host, for a rollback needs no store."""
     if target.project.store.has(build):
         return target.project.store.manifest(build)
-    if build not in target.primary.found.builds:
+    return manifest_.parse(_having(target, build).receive(requests.ReadManifest(build)))
+
+
+def _having(target: Target, build: str) -> Session:
+    """A host that has the build: the primary, or where it missed it any other."""
+    having = [session for session in target.fleet.sessions if build in session.found.builds]
+    if not having:
         raise NotFound(f"build {names.short(build)} is neither here nor on the hosts", hint="`deploy build` makes it")
-    return manifest_.parse(target.primary.receive(requests.ReadManifest(build)))
+    return target.primary if target.primary in having else having[0]
 
 
 def deliver(target: Target, build: str, among: Sequence[Session]) -> None:
@@ -48,6 +54,7 @@ class Delivery:
 
     def __init__(self, target: Target, build: str) -> None:
         self._target, self._build = target, build
+        self._source = None if target.project.store.has(build) else _having(target, build)
         self._packed: dict[tuple[int, ...], Packed] = {}
         self._offers: dict[str, bytes] = {}
         self._lock = threading.Lock()
@@ -98,9 +105,8 @@ class Delivery:
         return packed.read()
 
     def _stream(self, lacking: list[int]) -> Iterator[bytes]:
-        store = self._target.project.store
-        if not store.has(self._build):
-            return self._target.primary.stream(requests.ReadContents(self._build, lacking))
+        if self._source is not None:
+            return self._source.stream(requests.ReadContents(self._build, lacking))
         files = self.manifest.files
         return compressed(_blocks(self._target, [files[index] for index in lacking]))
 

@@ -13,11 +13,17 @@ from deployer.stages.target import Target
 from deployer.stages.wanted import Wanted
 
 
-def running(target: Target) -> Run:
+def current(target: Target) -> Run:
     """The run that is current; `NotFound` where nothing was ever brought up."""
     run = target.ledger.current_run
     if run is None:
         raise NotFound("nothing runs here yet", hint="`deploy ship` builds, releases and runs HEAD")
+    return run
+
+
+def running(target: Target) -> Run:
+    """The run that is current, if all hosts of this command serve its release; `UsageError` where one does not."""
+    run = current(target)
     for session in target.chosen:
         here = target.ledger.run_of(session.host.name)
         if here is None or here.release != run.release:

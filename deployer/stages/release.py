@@ -83,15 +83,22 @@ def release(
 def config_of(target: Target, version: int) -> Variables:
     """The whole config of an earlier release, frozen as it was."""
     target.ledger.release(version)
-    told = target.primary.call(requests.GetConfig(version), requests.Config)
+    told = target.holding(version).call(requests.GetConfig(version), requests.Config)
     return Variables(told.variables, tuple(told.stored))
 
 
 def stored(target: Target) -> dict[str, Secret]:
     """The values that `config set` stored, which the next release takes over."""
+    told = before(target)
+    return {name: told.values[name] for name in told.stored}
+
+
+def before(target: Target) -> Variables:
+    """The config that the next release goes on from; before the first one, what is kept for it."""
     base = target.ledger.config_base
-    told = target.primary.call(requests.GetConfig(base), requests.Config)
-    return {name: told.variables[name] for name in told.stored}
+    source = target.primary if base is None else target.holding(base)
+    told = source.call(requests.GetConfig(base), requests.Config)
+    return Variables(told.variables, tuple(told.stored))
 
 
 def merged(target: Target, kept: Mapping[str, Secret]) -> Variables:

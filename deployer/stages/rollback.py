@@ -33,7 +33,7 @@ class Difference:
 
 def choose(target: Target, to: int | None) -> Release:
     """The release that a rollback to `to` (None: a bare rollback) would run."""
-    return ledger.rollback_target(target.ledger, to, target.primary.found.releases)
+    return ledger.rollback_target(target.ledger, to, target.present)
 
 
 def rollback(target: Target, chosen: Release, *, config_from_current: bool = False) -> Ran:
@@ -51,8 +51,7 @@ def difference(target: Target, older: int, newer: int) -> Difference:
     before, after = target.ledger.release(older), target.ledger.release(newer)
     old, new = _spec(target, older), _spec(target, newer)
     old_files, new_files = _files(target, before), _files(target, after)
-    old_config = target.primary.call(requests.GetConfig(older), requests.Config).variables
-    new_config = target.primary.call(requests.GetConfig(newer), requests.Config).variables
+    old_config, new_config = release_.config_of(target, older).values, release_.config_of(target, newer).values
     return Difference(
         older=older,
         newer=newer,
@@ -69,11 +68,12 @@ def difference(target: Target, older: int, newer: int) -> Difference:
 
 
 def _spec(target: Target, version: int) -> Spec:
-    return target.primary.call(requests.ReadSpec(version), Spec)
+    return target.holding(version).call(requests.ReadSpec(version), Spec)
 
 
 def _files(target: Target, release: Release) -> dict[str, object]:
-    manifest: Manifest = parse_manifest(target.primary.receive(requests.ReadManifest(release.build)))
+    source = target.holding(release.version)
+    manifest: Manifest = parse_manifest(source.receive(requests.ReadManifest(release.build)))
     return {entry.path: entry for entry in manifest.entries}
 
 

@@ -45,7 +45,7 @@ def run(target: Target, version: int | None, *, cause: str = "run", tidy: bool =
     if chosen is None:
         raise NotFound("there is no release yet", hint="`deploy release` makes one, `deploy ship` runs it too")
     target.ledger.release(chosen)
-    spec = target.primary.call(requests.ReadSpec(chosen), Spec)
+    spec = target.holding(chosen).call(requests.ReadSpec(chosen), Spec)
     stage_missing(target, spec)
     run_release_command(target, spec)
     ran = bring_up(target, Wanted(chosen, next_formation(target, spec)), cause=cause)
@@ -60,15 +60,18 @@ def next_formation(target: Target, spec: Spec) -> dict[str, int]:
     if running is None or running.release == spec.version:
         return dict(running.formation) if running else dict(spec.formation)
     try:
-        before = target.primary.call(requests.ReadSpec(running.release), Spec).formation
+        before = target.holding(running.release).call(requests.ReadSpec(running.release), Spec).formation
     except DeployError:  # what ran before is gone or damaged: the new release's own word is all there is
         before = {}
     return formation.next_formation(spec.formation, before, running.formation)
 
 
 def run_release_command(target: Target, spec: Spec) -> None:
-    """Run the release command once, on the primary; its failure leaves everything as it was."""
-    if not spec.launch.release_command:
+    """Run the release command once, on the primary; its failure leaves everything as it was.
+
+    A release that ran well has had it run, perhaps on another primary.
+    """
+    if not spec.launch.release_command or target.ledger.succeeded(spec.version):
         return
     name = release_name(spec.version)
     last: list[str] = []
@@ -99,13 +102,28 @@ def bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
     release, previous = target.ledger.release(wanted.version), target.ledger.current
     attempt = target.operator.token()
     switched = _switch(target, wanted, attempt=attempt, cause=cause)
-    changed = any(reply.changed for reply in switched.values())
+    changed = any(reply.changed for reply in switched.values()) or not _recorded(target, wanted)
     if changed:
         aftermath.confirm(target, wanted, attempt=attempt, cause=cause)
     read_back(target)
     hosts = [HostOutcome(host, wanted.version, ok=True, seconds=reply.seconds) for host, reply in switched.items()]
     ports = next(iter(switched.values())).ports
     return Ran(wanted.version, release.build, SUCCEEDED, previous, hosts, changed, ports)
+
+
+def _recorded(target: Target, wanted: Wanted) -> bool:
+    """Whether the ledger says all of it already: of every host, and of the target."""
+    for host in (session.host.name for session in target.chosen):
+        run = target.ledger.run_of(host)
+        if run is None or (run.release, run.on(host), run.stopped) != (
+            wanted.version,
+            target.share(host, wanted.formation),
+            wanted.stopped,
+        ):
+            return False
+    run = target.ledger.current_run
+    told = run and (run.release, dict(run.formation), run.stopped)
+    return not target.whole or told == (wanted.version, wanted.formation, wanted.stopped)
 
 
 def read_back(target: Target) -> None:

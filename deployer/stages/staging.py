@@ -1,4 +1,4 @@
-"""How does a host come to have a release that it missed?  Made again from what the primary has of it."""
+"""How does a host come to have a release that it missed?  Made again from what another one has of it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ def stage_missing(target: Target, spec: Spec) -> None:
         return
     delivery.deliver(target, spec.build, lacking)
     _bring_agent(target, spec, lacking)
-    config = target.primary.call(requests.GetConfig(spec.version), requests.Config)
+    source = target.holding(spec.version)
+    config = source.call(requests.GetConfig(spec.version), requests.Config)
     staged = stage(target, requests.Stage(spec, config.variables), lacking)
     recorded = target.ledger.release(spec.version)
     if (staged.config, staged.spec) != (recorded.config, recorded.spec):
         raise Drift(
-            f"v{spec.version} as {target.primary.host.name} has it is not what the ledger says",
+            f"v{spec.version} as {source.host.name} has it is not what the ledger says",
             hint=f"`deploy verify v{spec.version}` tells what; a new `deploy release` makes it anew",
         )
 
@@ -43,7 +44,7 @@ def _bring_agent(target: Target, spec: Spec, lacking: Sequence[Session]) -> None
     """Have the agent there that the release was made with: it is launched by no other."""
     without = [session for session in lacking if f"{spec.agent}.pyz" not in session.found.tools]
     if without:
-        content = target.primary.receive(requests.ReadAgent(spec.version))
+        content = target.holding(spec.version).receive(requests.ReadAgent(spec.version))
 
         def put(session: Session) -> None:
             session.call(requests.PutAgent(spec.agent), requests.Done, stream=pieces(content))

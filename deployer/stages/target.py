@@ -296,6 +296,7 @@ def _wanted(target: TargetSettings, host: str) -> bool:
 
 
 def access_of(project: Project, target: TargetSettings) -> SshAccess:
+    """What the target's hosts share when they are reached over SSH."""
     bounds = SshSettings(connect_timeout=target.ssh.connect_timeout, concurrency=target.ssh.concurrency)
     return SshAccess(bounds, project.operator.home, project.operator.passphrase)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +64,7 @@ class Verified:
 
 def releases(target: Target) -> list[ReleaseLine]:
     """All releases, newest first."""
-    present = target.primary.found.releases
-    return [_line(target, release, present) for release in reversed(target.ledger.releases.values())]
+    return [_line(target, release, target.present) for release in reversed(target.ledger.releases.values())]
 
 
 def show(target: Target, release: Release) -> Shown:
@@ -72,7 +72,7 @@ def show(target: Target, release: Release) -> Shown:
     line = _line(target, release, [])
     runs = [run for run in target.ledger.runs if run.release == release.version]
     try:
-        spec = target.primary.call(requests.ReadSpec(release.version), Spec)
+        spec = target.holding(release.version).call(requests.ReadSpec(release.version), Spec)
     except NotFound:
         spec = None
     return Shown(release, line.outcome, line.current, runs, spec)
@@ -139,7 +139,7 @@ def events(target: Target, lines: int) -> list[tuple[str, dict[str, Any]]]:
     )
 
 
-def _line(target: Target, release: Release, present: list[int]) -> ReleaseLine:
+def _line(target: Target, release: Release, present: Container[int]) -> ReleaseLine:
     return ReleaseLine(
         release,
         target.ledger.outcome(release.version),
