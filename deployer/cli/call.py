@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +42,16 @@ class Call:
 
         from deployer.stages.operator import operator
 
-        return operator(self.environ, who=_who(), now=now, token=lambda: secrets.token_hex(16))
+        ask = self._passphrase if sys.stdin is not None and sys.stdin.isatty() and self.screen.err.isatty() else None
+        return operator(self.environ, who=_who(), now=now, token=lambda: secrets.token_hex(16), passphrase=ask)
+
+    def _passphrase(self, prompt: str) -> str | None:
+        """Ask for the passphrase of a key."""
+        import getpass
+
+        self.progress.finish()
+        self.progress.stop()
+        return getpass.getpass(prompt)
 
     @cached_property
     def project(self) -> Project:

@@ -54,6 +54,7 @@ class Ssh:
         sudo: bool = False,
     ) -> None:
         self.name, self.root, self.access, self.user, self.port = name, root, access, user, port
+        self.address = ""  # user, host and port, once it was reached
         self.sent_agent = False  # whether the last start had to
         self._cache, self._app, self._sudo = cache, app, sudo
 
@@ -64,6 +65,7 @@ class Ssh:
         logins = self.access.logins
         agent = bootstrap.Agent.of(self._app, self.root, self._cache)
         route = logins.routes.to(self.name, user=self.user, port=self.port)
+        self.address = f"{route.user}@{route.address}"
         channel = opened(logins, route, bootstrap.AS_ROOT if self._sudo else bootstrap.COMMAND)
         try:
             self.sent_agent = bootstrap.begin(channel, agent, host=self.name, sudo=self._sudo)

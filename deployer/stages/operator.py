@@ -29,7 +29,14 @@ class Operator:
         return self.state / app
 
 
-def operator(environ: Mapping[str, str], *, who: str, now: Callable[[], str], token: Callable[[], str]) -> Operator:
+def operator(
+    environ: Mapping[str, str],
+    *,
+    who: str,
+    now: Callable[[], str],
+    token: Callable[[], str],
+    passphrase: Callable[[str], str | None] | None = None,
+) -> Operator:
     """The caller with the folders that the environment names."""
     home = Path(environ.get("HOME") or "/")
     return Operator(
@@ -39,6 +46,7 @@ def operator(environ: Mapping[str, str], *, who: str, now: Callable[[], str], to
         cache=_folder(environ, "XDG_CACHE_HOME", home / ".cache") / "deployer",
         now=now,
         token=token,
+        passphrase=passphrase,
     )
 
 
