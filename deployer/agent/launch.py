@@ -42,13 +42,14 @@ class Json:
 
 
 def main(argv: list[str]) -> NoReturn:
-    """`TYPE NUMBER [--port PORT]`; the release is the directory that holds this program."""
+    """`TYPE NUMBER [--port PORT [--back-off]]`; the release is the directory that holds this program."""
     kind, number, *options = argv
     port = int(options[1]) if options[:1] == ["--port"] else 0
+    holds_back = "--back-off" in options
     release = os.path.dirname(os.path.abspath(sys.argv[0]))
     root = os.path.dirname(os.path.dirname(release))
     try:
-        launch(root, int(os.path.basename(release)[1:]), kind, int(number), port)
+        launch(root, int(os.path.basename(release)[1:]), kind, int(number), port, holds_back=holds_back)
     except (CannotLaunch, OSError) as error:
         code = getattr(error, "code", NOT_EXECUTABLE)
         sys.stderr.write(f"deployer: cannot launch {kind}.{number} of {os.path.basename(release)}: {error}\n")
@@ -56,19 +57,24 @@ def main(argv: list[str]) -> NoReturn:
         os._exit(code)
 
 
-def launch(root: str, version: int, kind: str, number: int, port: int) -> NoReturn:
-    """Become the process `kind.number` of release `version`."""
+def launch(root: str, version: int, kind: str, number: int, port: int, *, holds_back: bool = False) -> NoReturn:
+    """Become the process `kind.number` of release `version`, after a while if it `holds_back` one that crashes."""
     release, key = f"{root}/releases/v{version}", started.key(version, kind, number)
     spec: Any = Json(_read(f"{release}/release.json"))
-    command, stop_timeout = _command(spec, kind)
+    known = _type(spec, kind)
+    command, stop_timeout = known["command"], known["stop_timeout"]
     process, app = f"{kind}.{number}", f"{release}/app"
     _become_leader()
     before = started.read(root, key)
     marked = [f"{name}={value}" for name, value in marks(spec, process, app=app).items()]
+    lives: dict[str, Any] = {}
     if before is not None:
         _end(before)
-    started.write(root, key, port=port, stop_timeout=stop_timeout, marks=marked, before=before)
+        lives = _held_back(root, version, kind, number, before) if holds_back else {}
+    started.write(root, key, port=port, stop_timeout=stop_timeout, marks=marked, before=before, **lives)
     variables = _read(f"{release}/env")
+    if known.get("files"):  # a release of an older deployer has no such thing
+        _bound_files(known["files"])
     if spec.run_as and os.getuid() == 0:
         become(spec.run_as)
     execute(spec, variables, command, app=app, process=process, port=port or None)
@@ -119,11 +125,21 @@ def _read(path: str) -> dict[str, Any]:
     return found
 
 
-def _command(spec: Any, kind: str) -> tuple[str, float]:
+def _type(spec: Any, kind: str) -> dict[str, Any]:
     for known in spec.launch.processes:
         if known["name"] == kind:
-            return known["command"], known["stop_timeout"]
+            return dict(known)
     raise CannotLaunch("the release has no such process type")
+
+
+def _bound_files(most: int) -> None:
+    """Let the process have `most` files open at once, or as many as the host lets it."""
+    import resource  # noqa: PLC0415 - only where it is set
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if os.getuid() == 0 or hard == resource.RLIM_INFINITY:
+        hard = most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, hard), min(most, hard)))
 
 
 def _become_leader() -> None:
@@ -136,6 +152,13 @@ def _end(before: started.Started) -> None:
 
     if before.pid != os.getpid() and not leftovers.end(before):
         raise CannotLaunch(f"what it left at its last end (process group {before.pid}) does not end", NOT_EXECUTABLE)
+
+
+def _held_back(root: str, version: int, kind: str, number: int, before: started.Started) -> dict[str, Any]:
+    from deployer.agent import endings  # noqa: PLC0415 - only after a crash
+
+    ended = endings.last(root, kind, version, number)
+    return {"ended": ended, "quick": endings.hold_back(before)}
 
 
 def _forget_inherited() -> None:

@@ -21,9 +21,13 @@ DIRECTORY, EXITS = "run/processes", "run/exits"
 
 
 class Started:
-    """A process that a launcher started: `starts` counts how often since it was told to run."""
+    """A process that a launcher started: `starts` counts how often since it was told to run.
 
-    __slots__ = ("at", "boot", "marks", "pid", "port", "starts", "stop_timeout", "ticks")
+    `quick` counts its lives up to this one that were short, without a long one between them; `ended` says how the one
+    before ended: both only where the launcher itself holds a crashed process back.
+    """
+
+    __slots__ = ("at", "boot", "ended", "marks", "pid", "port", "quick", "starts", "stop_timeout", "ticks")
 
     def __init__(
         self,
@@ -36,7 +40,10 @@ class Started:
         port: int,
         stop_timeout: float,
         marks: list[str],
+        quick: int = 0,
+        ended: str = "",
     ) -> None:
+        self.quick, self.ended = quick, ended
         self.pid, self.ticks, self.boot, self.at = pid, ticks, boot, at
         self.starts, self.port, self.stop_timeout, self.marks = starts, port, stop_timeout, marks
 
@@ -63,7 +70,17 @@ def forget(root: str, name: str) -> None:
             os.unlink(path)
 
 
-def write(root: str, name: str, *, port: int, stop_timeout: float, marks: list[str], before: Optional[Started]) -> None:
+def write(
+    root: str,
+    name: str,
+    *,
+    port: int,
+    stop_timeout: float,
+    marks: list[str],
+    before: Optional[Started],
+    quick: int = 0,
+    ended: str = "",
+) -> None:
     """Record this very process, which is about to become the app's, after `before`."""
     own = procfs.stat(os.getpid())
     record: dict[str, Any] = {
@@ -75,6 +92,8 @@ def write(root: str, name: str, *, port: int, stop_timeout: float, marks: list[s
         "port": port,
         "stop_timeout": stop_timeout,
         "marks": marks,
+        "quick": quick,
+        "ended": ended,
     }
     folder = f"{root}/{DIRECTORY}"
     os.makedirs(folder, mode=0o700, exist_ok=True)

@@ -70,7 +70,12 @@ class Runtime:
 
 @dataclass(frozen=True)
 class ProcessType:
-    """A process type: its command, given to `sh -c` unchanged, and how its processes live.  Times in seconds."""
+    """A process type: its command, given to `sh -c` unchanged, and how its processes live.  Times in seconds.
+
+    `memory` (bytes), `cpu` (in whole processors: 0.5 is half of one) and `files` (open at once) are limits of one
+    process with all its children, 0 where there is none.  `writable` are paths that it may write to besides the
+    target's own; without `hardening` it may write wherever its user may.
+    """
 
     name: str
     command: str
@@ -81,6 +86,11 @@ class ProcessType:
     healthy_time: float = 3
     update: str = "rolling"
     binds_port: bool = False
+    memory: int = 0
+    cpu: float = 0
+    files: int = 0
+    hardening: bool = True
+    writable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

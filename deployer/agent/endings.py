@@ -1,0 +1,62 @@
+"""How did a process of a unit last end, and how long is it held back?
+
+Its unit writes down how it ended, and the launcher keeps that at the next start.  systemd 252 restarts always after the
+same time, so it is the launcher that waits: longer after every short life, up to a minute, and for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from deployer.agent import started
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+    from deployer.agent.started import Started
+
+FOLDER = "run/exits"
+SHORT, LONGEST = 60.0, 60.0  # seconds: of a life that is no success, and of a pause
+
+
+def last(root: str, kind: str, release: int, number: int) -> str:
+    """`exited with code 1 after 0.4 s`, or ''; of the process that the launcher's record still names."""
+    path = f"{root}/{FOLDER}/{kind}@{release}-{number}"
+    record = started.read(root, started.key(release, kind, number))
+    try:
+        with open(path, encoding="utf-8") as file:
+            result, code, status = [*file.read().split(), "", "", ""][:3]
+        at = os.stat(path).st_mtime
+    except OSError:
+        return ""
+    return sentence(result, code, status, at - record.at if record else None)
+
+
+def sentence(result: str, code: str, status: str, seconds: Optional[float]) -> str:
+    """How it ended, of systemd's own words: `exit-code`, `exited`, `3`; `signal`, `killed`, `TERM`."""
+    if result == "oom-kill":
+        how = "was killed for want of memory"
+    elif code in ("killed", "dumped"):
+        how = f"was killed by SIG{status}" + (" and dumped core" if code == "dumped" else "")
+    elif code == "exited":
+        how = f"exited with code {status}"
+    else:
+        return f"could not be started by systemd ({result})" if result not in ("", "success") else ""
+    return how if seconds is None else f"{how} after {max(0.0, seconds):.1f} s"
+
+
+def hold_back(before: Started) -> int:
+    """Wait as long as befits what came before: not at all after a long life; how many short ones there were."""
+    quick = before.quick + 1 if time.time() - before.at < SHORT else 0
+    time.sleep(min(LONGEST, 2.0**quick - 2) if quick else 0)
+    return quick
+
+
+def forget(root: str, kind: str, release: int, number: int) -> None:
+    """The next start is the first again."""
+    started.forget(root, started.key(release, kind, number))
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{root}/{FOLDER}/{kind}@{release}-{number}")

@@ -1,0 +1,103 @@
+"""How does one speak with systemd?  By `systemctl`, to the system's manager or to a user's, always with a bound."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from pathlib import Path
+from typing import Sequence
+
+from deployer.agent.environment import PATH
+from deployer.agent.fault import point
+from deployer.core.errors import RunFailed
+
+PATIENCE = 30.0  # seconds for whatever has not to wait for a process
+SHOWN = (
+    "Id",
+    "ActiveState",
+    "SubState",
+    "MainPID",
+    "Result",
+    "Job",
+    "WorkingDirectory",
+    "StateChangeTimestampMonotonic",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "ExecMainStartTimestampMonotonic",
+    "ExecMainExitTimestampMonotonic",
+)
+
+
+class Systemctl:
+    """The service manager that is ours: the system's where we are root, else that of our user."""
+
+    def __init__(self) -> None:
+        self.of_the_system = os.geteuid() == 0
+        self._scope = [] if self.of_the_system else ["--user"]
+
+    @property
+    def units(self) -> Path:
+        """Where its unit files are."""
+        if self.of_the_system:
+            return Path("/etc/systemd/system")
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir, ".config/systemd/user")
+
+    @property
+    def wants(self) -> Path:
+        """The folder of links to what is started with the host."""
+        return self.units / ("multi-user.target.wants" if self.of_the_system else "default.target.wants")
+
+    def answers(self) -> bool:
+        """Whether it is there and may be used."""
+        if not os.path.isdir("/run/systemd/system"):
+            return False
+        try:
+            return self._call(["show", "--property=Version"], PATIENCE).returncode == 0
+        except (RunFailed, FileNotFoundError):
+            return False
+
+    def show(self, pattern: str) -> dict[str, dict[str, str]]:
+        """The loaded units that `pattern` names, by their names; each with the properties in SHOWN."""
+        words = ["show", pattern, f"--property={','.join(SHOWN)}"]
+        text = self._said(words, self._call(words, PATIENCE))
+        found = {}
+        for block in text.split("\n\n"):
+            properties = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+            if properties.get("Id"):
+                found[properties["Id"]] = properties
+        return found
+
+    def tell(self, word: str, *units: str, options: Sequence[str] = (), patience: float = PATIENCE) -> None:
+        """Say `word` of all these units at once; `RunFailed` if systemd refuses or does not answer in time."""
+        point(f"systemd.{word}")
+        words = [word, *options, "--", *units]
+        self._said(words, self._call(words, patience))
+        point(f"systemd.{word}-said")
+
+    def environment(self) -> dict[str, str]:
+        """What systemd's programs need to know to find the manager."""
+        found = {"PATH": PATH, "LANG": "C.UTF-8", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
+        return found if self.of_the_system else {**found, "XDG_RUNTIME_DIR": f"/run/user/{os.geteuid()}"}
+
+    def _call(self, words: Sequence[str], patience: float) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(
+                ["systemctl", *self._scope, "--no-ask-password", *words],
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=patience,
+                check=False,
+                cwd="/",
+            )
+        except subprocess.TimeoutExpired:
+            raise RunFailed(f"systemd has not done `{words[0]}` in {patience:g} s") from None
+
+    def _said(self, words: Sequence[str], ended: subprocess.CompletedProcess[str]) -> str:
+        if ended.returncode:
+            output = ended.stderr.strip()
+            raise RunFailed(f"systemd refuses `systemctl {' '.join([*self._scope, words[0]])}`", output=output)
+        return ended.stdout

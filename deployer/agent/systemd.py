@@ -1,0 +1,209 @@
+"""systemd as process manager: the system's own where the agent is root, else that of the user.
+
+The files in `run/systemd` are the truth about what is to run (agent/systemd_wanted.py): they are written before systemd
+hears of a process and removed before it is told to stop one.  `ensure` makes systemd agree with them, so a cut at any
+point is mended by the next one.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from typing import Callable, Mapping, Optional, Sequence
+
+from deployer.agent import endings, journal, started, systemd_wanted, unit_files
+from deployer.agent.layout import Layout
+from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Instance
+from deployer.agent.systemctl import Systemctl
+from deployer.agent.unit_setup import UnitSetup
+from deployer.core.errors import RunFailed
+from deployer.core.formation import Process
+from deployer.core.manifest import ProcessType
+
+GRACE = 10.0
+DEAD = ("inactive", "failed")
+
+
+class Systemd:
+    """systemd as an `agent.managers.ProcessManager`; `program` is the agent that brings `current` up with the host."""
+
+    kind = "systemd"
+
+    def __init__(self, files: Layout, program: str = "") -> None:
+        self._files, self._root = files, str(files.root)
+        self._systemctl = Systemctl()
+        self._units = UnitSetup(files, self._systemctl, program or sys.argv[0])
+        self._journal = journal.Journal(files, self._systemctl)
+
+    def ensure(self) -> None:
+        """Have systemd run exactly what the files say, and know what to do when the host is booted."""
+        self._units.prepare()
+        systemd_wanted.forget_earlier_boots(self._files)
+        known, wanted = self._known(), systemd_wanted.read(self._files)
+        names = {self._name(process) for process in wanted}
+        self._end([name for name, unit in known.items() if name not in names and _lives(unit)])
+        self._begin(wanted)
+
+    def instances(self) -> list[Instance]:
+        """All processes that the files name or that systemd still runs."""
+        known = self._known()
+        wanted = {self._name(process): process for process in systemd_wanted.read(self._files)}
+        alive = {name for name, unit in known.items() if _lives(unit)}
+        found = (self._instance(name, wanted.get(name), known.get(name)) for name in {*wanted, *alive})
+        return sorted((i for i in found if i), key=lambda i: (i.process.release, i.process.type, i.process.number))
+
+    def start(self, processes: Sequence[Process], types: Mapping[str, ProcessType]) -> None:
+        """Run these from now on; what runs already on the same port stays as it is."""
+        if not processes:
+            return
+        self._units.prepare()
+        wanted = {self._name(process): process for process in systemd_wanted.read(self._files)}
+        new = [process for process in processes if wanted.get(self._name(process)) != process]
+        self.stop([wanted[self._name(process)] for process in new if self._name(process) in wanted])
+        for process in new:
+            endings.forget(self._root, process.type, process.release, process.number)
+            systemd_wanted.add(self._files, process)
+        self._units.install([types[name] for name in sorted({process.type for process in processes})])
+        self._begin(processes)
+
+    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> None:
+        """End these for good, all at the same time; what has left the process's group is in its control group still."""
+        if not processes:
+            return
+        for process in processes:
+            systemd_wanted.remove(self._files, process)
+        known = self._known()
+        self._end([name for name in map(self._name, processes) if name in known], wait=wait)
+        if wait:
+            for process in processes:
+                endings.forget(self._root, process.type, process.release, process.number)
+
+    def tail(self, process: Process, lines: int) -> bytes:
+        """The last `lines` lines that the journal has of it."""
+        return b"".join(line + b"\n" for _, line in self.entries(process, lines))
+
+    def entries(self, process: Process, lines: int) -> list[tuple[float, bytes]]:
+        """The last `lines` lines, each with its time in seconds of the epoch."""
+        return self._journal.entries(self._name(process), lines)
+
+    def follow(
+        self, processes: Sequence[Process], lines: int, emit: Callable[[Process, bytes], None], idle: Callable[[], bool]
+    ) -> None:
+        """Give `emit` the last lines of each and every new one until `idle()`."""
+        names = {self._name(process): process for process in processes}
+        self._journal.follow(list(names), lines, lambda name, _, line: emit(names[name], line + b"\n"), idle)
+
+    def shutdown(self) -> None:
+        """End every process and forget the target: nothing starts again until `start`, nor with the host."""
+        self.stop([instance.process for instance in self.instances()])
+        self._units.remove()
+
+    def _begin(self, processes: Sequence[Process]) -> None:
+        """Start those that do not run, nor will soon."""
+        known = self._known()
+        dead = [name for name in map(self._name, processes) if not _lives(known.get(name, {}))]
+        self._forgive([name for name in dead if name in known])
+        if dead:
+            self._systemctl.tell("start", *dead, options=["--no-block"])
+
+    def _end(self, names: Sequence[str], *, wait: bool = True) -> None:
+        if not names:
+            return
+        records = (started.read(self._root, _key(self._process(name))) for name in names)
+        longest = max((record.stop_timeout for record in records if record), default=0.0)
+        if not wait:
+            self._systemctl.tell("stop", *names, options=["--no-block"])
+            return
+        self._systemctl.tell("stop", *names, patience=GRACE + 2 * longest)
+        left = self._known()
+        self._forgive([name for name in names if left.get(name, {}).get("ActiveState") == "failed"])
+        alive = [name for name in names if _lives(left.get(name, {}))]
+        if alive:
+            raise RunFailed(f"{', '.join(sorted(alive))} cannot be ended", hint="`deploy status` shows what runs")
+
+    def _forgive(self, names: Sequence[str]) -> None:
+        """Let systemd forget how often and how these have failed."""
+        if names:
+            self._systemctl.tell("reset-failed", *names)
+
+    def _known(self) -> dict[str, dict[str, str]]:
+        """The units of this target's processes that systemd has loaded."""
+        found = self._systemctl.show(unit_files.pattern(self._files))
+        return {
+            name: unit
+            for name, unit in found.items()
+            if unit["WorkingDirectory"] == self._root and unit_files.parse_unit(self._files, name)
+        }
+
+    def _instance(self, name: str, wanted: Optional[Process], unit: Optional[Mapping[str, str]]) -> Optional[Instance]:
+        found = self._process(name)
+        record = started.read(self._root, _key(found))
+        process = wanted or Process(found.release, found.type, found.number, record.port if record else 0)
+        restarts = record.starts - 1 if record else 0
+        if unit is None:
+            return Instance(process, STOPPED, 0, 0, restarts)
+        pid = int(unit["MainPID"] or 0)
+        recorded = record is not None and record.pid == pid
+        state = _state(unit, wanted=wanted is not None, launched=record is not None, recorded=recorded)
+        if record is not None and state == UP:
+            return Instance(process, UP, pid, record.at, restarts, record.ended)
+        held_back = state == CRASHED and pid > 0
+        pid = pid if state in (STARTING, STOPPING) else 0
+        reason = self._last(process) if held_back else _ended(unit) if state == CRASHED else ""
+        return Instance(process, state, pid, _epoch(unit["StateChangeTimestampMonotonic"]), restarts, reason)
+
+    def _last(self, process: Process) -> str:
+        return endings.last(self._root, process.type, process.release, process.number)
+
+    def _process(self, name: str) -> Process:
+        process = unit_files.parse_unit(self._files, name)
+        assert process is not None, name
+        return process
+
+    def _name(self, process: Process) -> str:
+        return unit_files.unit_name(self._files, process)
+
+
+def _lives(unit: Mapping[str, str]) -> bool:
+    """Whether it runs, or will without another word."""
+    return unit.get("ActiveState", "inactive") not in DEAD or bool(unit.get("Job"))
+
+
+def _state(unit: Mapping[str, str], *, wanted: bool, launched: bool, recorded: bool) -> str:
+    active = unit["ActiveState"]
+    if not wanted:
+        return STOPPING
+    if active == "active":
+        return (
+            UP if recorded else CRASHED if launched else STARTING
+        )  # the launcher of a crashed one holds it back a while
+    if active == "activating" and unit["SubState"] != "auto-restart":
+        return STARTING
+    if active in DEAD and unit["Job"]:
+        return STARTING
+    return STOPPED if active == "inactive" else CRASHED
+
+
+def _ended(unit: Mapping[str, str]) -> str:
+    """How its main process has ended, as systemd itself still knows."""
+    code = {"1": "exited", "2": "killed", "3": "dumped"}.get(unit["ExecMainCode"], "")
+    status = unit["ExecMainStatus"] if code == "exited" else _signal(int(unit["ExecMainStatus"] or 0))
+    lived = int(unit["ExecMainExitTimestampMonotonic"] or 0) - int(unit["ExecMainStartTimestampMonotonic"] or 0)
+    return endings.sentence(unit["Result"], code, status, lived / 1e6)
+
+
+def _signal(number: int) -> str:
+    try:
+        return str(signal.Signals(number).name)[3:]
+    except ValueError:
+        return f"#{number}"
+
+
+def _epoch(monotonic: str) -> float:
+    """Microseconds since boot as seconds of the epoch."""
+    return time.time() - time.clock_gettime(time.CLOCK_MONOTONIC) + int(monotonic or 0) / 1e6
+
+
+def _key(process: Process) -> str:
+    return started.key(process.release, process.type, process.number)

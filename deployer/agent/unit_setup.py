@@ -1,0 +1,137 @@
+"""Which unit files does a target have on this host, and whose are they?
+
+Written only when they differ, since every change costs systemd a reload.  A file of another target with the same name
+is never replaced, unless that target is gone from the host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Sequence
+
+from deployer.agent import durable, unit_files
+from deployer.agent.fault import point
+from deployer.agent.layout import Layout
+from deployer.agent.supervisor_daemon import interpreter
+from deployer.agent.systemctl import PATIENCE, Systemctl
+from deployer.agent.unit_end import SCRIPT
+from deployer.core.errors import ReleaseRefused
+from deployer.core.manifest import ProcessType
+
+BEGUN, SHIELD = "run/systemd/begun", "run/systemd/shield"
+PROBE = ("PrivateUsers=yes", "PrivateTmp=yes", "ProtectSystem=strict", "ProtectHome=read-only")
+
+
+class UnitSetup:
+    """The unit files of one target; `program` is the agent that is kept for the next boot of the host."""
+
+    def __init__(self, files: Layout, systemctl: Systemctl, program: str) -> None:
+        self._files, self._systemctl, self._program = files, systemctl, program
+
+    def prepare(self) -> None:
+        """Have the folders, the agent for the next boot, and the unit that starts it; `ReleaseRefused` if another's."""
+        for folder in (self._files.run, self._files.shared):
+            durable.make_directory(folder)
+        for name in (unit_files.WANTED, unit_files.EXITS, "run/processes"):
+            durable.make_directory(self._files.root / name, mode=0o700)
+        if not (self._files.root / BEGUN).exists():
+            durable.write(self._files.root / BEGUN, f"{time.time():.6f}\n".encode(), mode=0o600, name="systemd.begun")
+        self._keep(unit_files.PROGRAM, Path(self._program).read_bytes())
+        self._keep(unit_files.END, SCRIPT)
+        boot = unit_files.boot(self._files, python=interpreter(), of_the_system=self._systemctl.of_the_system)
+        changed = self._write(unit_files.boot_name(self._files), boot)
+        link = self._systemctl.wants / unit_files.boot_name(self._files)
+        if not link.is_symlink():
+            durable.make_directory(link.parent)
+            durable.point_link(link, f"../{link.name}", name="systemd.enable")
+            changed = True
+        if changed:
+            self._systemctl.tell("daemon-reload")
+
+    def install(self, kinds: Sequence[ProcessType]) -> None:
+        """Have the templates of these process types."""
+        changed = False
+        for kind in kinds:
+            content = unit_files.template(
+                self._files,
+                kind,
+                python=interpreter(),
+                of_the_system=self._systemctl.of_the_system,
+                hardened=self._shields(),
+            )
+            changed |= self._write(unit_files.template_name(self._files, kind.name), content)
+        if changed:
+            self._systemctl.tell("daemon-reload")
+
+    def remove(self) -> None:
+        """Take away what `prepare` and `install` have made; the host starts nothing of this target any more."""
+        found = self._systemctl.units.glob(f"{self._files.app}-{self._files.target}*.service")
+        ours = [path for path in found if _owner(path) == unit_files.owner(self._files)]
+        if ours:
+            durable.remove(self._systemctl.wants / unit_files.boot_name(self._files), name="systemd.disable")
+            for path in ours:
+                durable.remove(path, name="systemd.unit")
+            self._systemctl.tell("daemon-reload")
+        durable.remove(self._files.root / unit_files.WANTED, name="systemd.folder")
+
+    def _keep(self, name: str, content: bytes) -> None:
+        kept = self._files.root / name
+        if not kept.exists() or kept.read_bytes() != content:
+            durable.write(kept, content, mode=0o600, name="systemd.program")
+
+    def _write(self, name: str, content: bytes) -> bool:
+        path = self._systemctl.units / name
+        try:
+            if path.read_bytes() == content:
+                return False
+        except FileNotFoundError:
+            durable.make_directory(path.parent)
+        else:
+            self._claim(path)
+        durable.write(path, content, name="systemd.unit")
+        return True
+
+    def _claim(self, path: Path) -> None:
+        """Refuse to replace what belongs to a target that is still there, or to nobody we know."""
+        found, mine = _owner(path), unit_files.owner(self._files)
+        if found == mine:
+            return
+        try:
+            app, target, root = json.loads(found.partition(" deployer ")[2])
+        except ValueError:
+            raise ReleaseRefused(f"{path} was not written by deployer", hint="rename it, or the app") from None
+        if os.path.isdir(root):
+            raise ReleaseRefused(
+                f"{path} belongs to {app}/{target} in {root}", hint="two targets on one host need names of their own"
+            )
+        if "@" in path.name:  # what is left of it would keep its processes' names
+            self._systemctl.tell("stop", path.name.replace("@.", "@*."))
+
+    def _shields(self) -> bool:
+        """Whether the manager can shield processes from the host; a user's needs namespaces that hosts may forbid."""
+        if self._systemctl.of_the_system:
+            return True
+        known = self._files.root / SHIELD
+        if not known.exists():
+            point("systemd.probe")
+            options = [word for setting in PROBE for word in ("-p", setting)]
+            words = ["systemd-run", "--user", "--wait", "--collect", "--quiet", *options, "/bin/true"]
+            ended = subprocess.run(
+                words,
+                env=self._systemctl.environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PATIENCE,
+                check=False,
+            )
+            durable.write(known, b"no\n" if ended.returncode else b"yes\n", mode=0o600, name="systemd.shield")
+        return known.read_bytes() == b"yes\n"
+
+
+def _owner(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().rstrip("\n")
