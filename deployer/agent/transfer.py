@@ -15,7 +15,7 @@ from deployer.core import canonical, delta, manifest, requests
 from deployer.core.errors import Drift, NotFound
 from deployer.core.manifest import File, Manifest
 
-LARGEST_MANIFEST = 512 * 1024 * 1024
+_PARSED: dict[str, Manifest] = {}
 
 
 def offer_build(request: requests.OfferBuild, host: Host) -> requests.Lacks:
@@ -61,6 +61,7 @@ def put_build(request: requests.PutBuild, host: Host) -> requests.Done:
     durable.make_directory(home)
     durable.sync_filesystem(host.files.objects)
     durable.write(home / "manifest", offered.render(), mode=0o444, name="manifest")
+    _PARSED[request.build] = offered
     return requests.Done()
 
 
@@ -137,8 +138,10 @@ class Inflated(io.RawIOBase):
 
 
 def open_manifest(files: Layout, build: str) -> Manifest:
-    """A build's manifest, parsed."""
-    return manifest.parse(manifest_text(files, build))
+    """A build's manifest, parsed once a session: it is named by its digest, so it is the same ever after."""
+    if build not in _PARSED:
+        _PARSED[build] = manifest.parse(manifest_text(files, build))
+    return _PARSED[build]
 
 
 def has_build(files: Layout, build: str) -> bool:
