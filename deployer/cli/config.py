@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deployer.cli import config_change, editor, values
+from deployer.cli import config_change, editor, failure, values
 from deployer.cli.call import Call
 from deployer.core import dotenv
 from deployer.core.errors import SettingsError
@@ -18,7 +18,7 @@ Expect = Annotated[
 ]
 
 
-def config(ctx: typer.Context) -> None:
+def config(ctx: typer.Context) -> int:
     """List the names of the target's config.
 
     Values are shown by `deploy config get NAME` alone. `stored` ones were set here; the others come from the sources
@@ -28,26 +28,25 @@ def config(ctx: typer.Context) -> None:
 
     call: Call = ctx.obj
     with call.opened(partial=True) as target:
-        found = stage.variables(target)
+        found, missing = stage.variables(target), target.outdated
     names = sorted(found.values)
     rows = [[name, "stored" if name in found.stored else "deploy.yaml"] for name in names]
     if not names:
         call.screen.note("the config is empty: `deploy config set NAME`")
     document = {"names": names, "stored": sorted(found.stored)}
-    call.screen.answer(document, call.screen.table(["name", "from"], rows) if rows else [])
+    return failure.answer(call.screen, document, call.screen.table(["name", "from"], rows) if rows else [], missing)
 
 
-def get(ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="The variable.")]) -> None:
+def get(ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="The variable.")]) -> int:
     """Print one value."""
     from deployer.stages import config as stage
 
     call: Call = ctx.obj
     with call.opened(partial=True) as target:
-        value = stage.get(target, name).reveal()
-    if call.screen.json:
-        call.screen.answer({"name": name, "value": value})
-    else:
+        value, missing = stage.get(target, name).reveal(), target.outdated
+    if not call.screen.json:
         call.screen.write_bytes(value.encode("utf-8", "surrogateescape") + b"\n")
+    return failure.answer(call.screen, {"name": name, "value": value}, [], missing)
 
 
 def set_(
@@ -56,14 +55,14 @@ def set_(
     *,
     run: Run = False,
     expect: Expect = None,
-) -> None:
+) -> int:
     """Set values; makes a new release.
 
     NAME=VALUE is seen by your shell's history. NAME=@FILE takes a file's content, NAME=- standard input, and NAME
     alone asks for it.
     """
     call: Call = ctx.obj
-    config_change.change(call, store=values.given(variables), run=run, expect=expect)
+    return config_change.change(call, store=values.given(variables), run=run, expect=expect)
 
 
 def unset(
@@ -72,9 +71,9 @@ def unset(
     *,
     run: Run = False,
     expect: Expect = None,
-) -> None:
+) -> int:
     """Take values away; makes a new release."""
-    config_change.change(ctx.obj, unset=names, run=run, expect=expect)
+    return config_change.change(ctx.obj, unset=names, run=run, expect=expect)
 
 
 def import_(
@@ -83,17 +82,17 @@ def import_(
     *,
     run: Run = False,
     expect: Expect = None,
-) -> None:
+) -> int:
     """Set the values of a dotenv or JSON file.
 
     Makes a new release. Values that the file does not name stay as they are.
     """
     where = "standard input" if file == "-" else file
     found = dotenv.parse_any(values.file_text(file), where=where)
-    config_change.change(ctx.obj, store=seal(found), run=run, expect=expect)
+    return config_change.change(ctx.obj, store=seal(found), run=run, expect=expect)
 
 
-def edit(ctx: typer.Context, *, run: Run = False) -> None:
+def edit(ctx: typer.Context, *, run: Run = False) -> int:
     """Edit the values in your editor; makes a new release.
 
     They lie in a private file while you edit, which is removed afterwards; what is unchanged changes nothing.
@@ -106,7 +105,7 @@ def edit(ctx: typer.Context, *, run: Run = False) -> None:
     call.progress.finish()
     call.progress.stop()
     after = _edited(call, dotenv.render(reveal(before)))
-    config_change.replace(call, after, run=run, expect=newest)
+    return config_change.replace(call, after, run=run, expect=newest)
 
 
 def _edited(call: Call, text: str) -> dict[str, Secret]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from deployer.cli import options, outcome
+from deployer.cli import failure, options, outcome
 from deployer.cli.call import Call
+from deployer.core.errors import DeployError
 from deployer.core.names import release_name
 from deployer.core.secret import Secret
 
@@ -23,25 +24,27 @@ def change(
     unset: Sequence[str] = (),
     run: bool,
     expect: str | None,
-) -> None:
-    """Store values and take stored ones away."""
+) -> int:
+    """Store values and take stored ones away; the exit code."""
     from deployer.stages import config as stage
 
     expected = options.release_number("--expect", expect)
-    with call.opened(write=True) as target:
+    with call.opened(write=True, partial=not run) as target:
         changed = stage.change(target, store=store, unset=unset, expect=expected)
         ran = _run(target, changed) if run else None
-    _show(call, changed, ran)
+        lost = target.incomplete(_done(changed))
+    return _show(call, changed, ran, lost)
 
 
-def replace(call: Call, after: Mapping[str, Secret], *, run: bool, expect: int | None) -> None:
-    """Make the stored values exactly `after`, unless another release was made meanwhile."""
+def replace(call: Call, after: Mapping[str, Secret], *, run: bool, expect: int | None) -> int:
+    """Make the stored values exactly `after`, unless another release was made meanwhile; the exit code."""
     from deployer.stages import config as stage
 
-    with call.opened(write=True) as target:
+    with call.opened(write=True, partial=not run) as target:
         changed = stage.replace(target, after, expect=expect)
         ran = _run(target, changed) if run else None
-    _show(call, changed, ran)
+        lost = target.incomplete(_done(changed))
+    return _show(call, changed, ran, lost)
 
 
 def _run(target: Target, changed: Changed) -> Ran | None:
@@ -50,7 +53,11 @@ def _run(target: Target, changed: Changed) -> Ran | None:
     return stage.run(target, changed.released.release, cause="config") if changed.released else None
 
 
-def _show(call: Call, changed: Changed, ran: Ran | None) -> None:
+def _done(changed: Changed) -> str:
+    return f"{release_name(changed.released.release)} is released" if changed.released else "it is done"
+
+
+def _show(call: Call, changed: Changed, ran: Ran | None, lost: DeployError | None) -> int:
     name = release_name(changed.released.release) if changed.released else None
     if not changed.names:
         call.screen.note("the values are so already; nothing was changed")
@@ -64,4 +71,4 @@ def _show(call: Call, changed: Changed, ran: Ran | None) -> None:
         "drafted": changed.drafted,
         "run": outcome.document(ran) if ran else None,
     }
-    call.screen.answer(document, [name] if name else [])
+    return failure.done(call.screen, document, [name] if name else [], lost)

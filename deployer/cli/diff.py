@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from deployer.cli import failure
 from deployer.cli.call import Call
 from deployer.cli.display.visible import one_line
 from deployer.cli.options import Release, ReleaseGiven
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 MOST = 20  # paths of one kind that are listed; a build's dependencies are thousands
 
 
-def diff(ctx: typer.Context, older: ReleaseGiven, newer: Release = None) -> None:
+def diff(ctx: typer.Context, older: ReleaseGiven, newer: Release = None) -> int:
     """Tell what differs between two releases.
 
     Commits, files, names in the config, processes. Without a second release the current one. Values of the config
@@ -34,8 +35,9 @@ def diff(ctx: typer.Context, older: ReleaseGiven, newer: Release = None) -> None
         if second is None:
             raise NotFound("nothing runs here yet", hint="name two releases: `deploy diff v1 v2`")
         found = stage.difference(target, target.ledger.find(older).version, target.ledger.find(second).version)
+        missing = target.outdated
     between = _between(call, found)
-    call.screen.answer(_document(found, between), _lines(found, between))
+    return failure.answer(call.screen, _document(found, between), _lines(found, between), missing)
 
 
 def _between(call: Call, found: Difference) -> Between | None:

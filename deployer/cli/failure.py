@@ -63,11 +63,18 @@ def found(failure: DeployError, screen: Screen, told: dict[str, Any], lines: lis
 def answer(screen: Screen, told: dict[str, Any], lines: list[str], missing: dict[str, DeployError]) -> int:
     """Answer with what was found, and tell which hosts are `missing` from it, and why; the exit code."""
     if not missing:
-        screen.answer(told, lines)
-        return 0
+        return done(screen, told, lines, None)
     from deployer.hosts.fleet import first_of
 
-    return found(first_of(missing), screen, told, lines)
+    return done(screen, told, lines, first_of(missing))
+
+
+def done(screen: Screen, told: dict[str, Any], lines: list[str], lost: DeployError | None) -> int:
+    """Answer with what was done, and tell why it was not done on every host; the exit code."""
+    if lost:
+        return found(lost, screen, told, lines)
+    screen.answer(told, lines)
+    return 0
 
 
 def document(failure: DeployError) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployer.cli import options
+from deployer.cli import failure, options
 from deployer.cli.call import Call
 from deployer.cli.outcome import name_or_none
 from deployer.core.names import release_name
@@ -27,10 +27,11 @@ def release(
     expect: Annotated[
         str | None, typer.Option("--expect", metavar="RELEASE", help="Refuse unless it is the newest release.")
     ] = None,
-) -> None:
+) -> int:
     """Make a release: a build and the target's config.
 
-    It is staged and verified on every host, ready to run; no process is touched. `deploy run` brings it up.
+    It is staged and verified on every host, ready to run; no process is touched. `deploy run` brings it up. Where a
+    host cannot be reached the release exists on the others, and the exit code is 40; the next run brings it there.
     """
     from deployer.stages import build as build_stage
     from deployer.stages import release as stage
@@ -38,12 +39,13 @@ def release(
     call: Call = ctx.obj
     expected = options.release_number("--expect", expect)
     made = build_stage.chosen(call.project, build, report=call.progress.report)
-    with call.opened(write=True) as target:
+    with call.opened(write=True, partial=True) as target:
         base = target.ledger.find(config_from).version if config_from else None
         released = stage.release(target, made.id, made.commit, config_from=base, expect=expected)
-    name = release_name(released.release)
+        name = release_name(released.release)
+        lost = target.incomplete(f"{name} is released")
     call.screen.note(f"{name} is ready: `deploy run {name}`")
-    call.screen.answer(document(released), [name])
+    return failure.done(call.screen, document(released), [name], lost)
 
 
 def document(released: Released) -> dict[str, Any]:

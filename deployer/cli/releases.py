@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from deployer.cli import failure
 from deployer.cli.call import Call
 from deployer.core.names import release_name, short
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 HEAD = ["release", "state", "commit", "build", "made", "cause", "by"]
 
 
-def releases(ctx: typer.Context) -> None:
+def releases(ctx: typer.Context) -> int:
     """List the releases: who, when, how it ended.
 
     The state is `current`, or how the newest attempt to run the release ended; `pruned` where only the ledger's line
@@ -25,7 +26,7 @@ def releases(ctx: typer.Context) -> None:
 
     call: Call = ctx.obj
     with call.opened(partial=True) as target:
-        lines = view.releases(target)
+        lines, missing = view.releases(target), target.outdated
     rows = [
         [
             release_name(line.release.version),
@@ -40,7 +41,8 @@ def releases(ctx: typer.Context) -> None:
     ]
     if not rows:
         call.screen.note("there is no release yet: `deploy release` makes one")
-    call.screen.answer({"releases": [document(line) for line in lines]}, call.screen.table(HEAD, rows) if rows else [])
+    told = {"releases": [document(line) for line in lines]}
+    return failure.answer(call.screen, told, call.screen.table(HEAD, rows) if rows else [], missing)
 
 
 def document(line: ReleaseLine) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from deployer.cli import failure
 from deployer.cli.call import Call
 from deployer.cli.display import columns
 from deployer.cli.options import Release
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from deployer.stages.view import Shown
 
 
-def show(ctx: typer.Context, release: Release = None) -> None:
+def show(ctx: typer.Context, release: Release = None) -> int:
     """Show one release in full.
 
     Its build, the names of its config, its processes and its runs. Without a release the current one.
@@ -30,8 +31,8 @@ def show(ctx: typer.Context, release: Release = None) -> None:
         wanted = release or name_or_none(target.ledger.current)
         if wanted is None:
             raise NotFound("nothing runs here yet", hint="name a release: `deploy releases` lists them")
-        shown = view.show(target, target.ledger.find(wanted))
-    call.screen.answer(document(shown), _lines(call, shown))
+        shown, missing = view.show(target, target.ledger.find(wanted)), target.outdated
+    return failure.answer(call.screen, document(shown), _lines(call, shown), missing)
 
 
 def document(shown: Shown) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from deployer.core.secret import Secret
 from deployer.hosts import pyz
 from deployer.settings import read_sources
 from deployer.stages import delivery, staging
-from deployer.stages.events import DONE, STEP, Event
+from deployer.stages.events import DONE, STEP, WARNING, Event
 from deployer.stages.target import Target
 
 
@@ -75,7 +75,10 @@ def release(
         "at": target.operator.now(),
         "cause": cause,
     }
-    target.fleet.missing.update(target.book.append("release", body))
+    lost = target.book.append("release", body)
+    for host, error in lost.items():
+        target.report(Event(WARNING, f"{name} is not in its ledger yet: {error.message}", host))
+    target.fleet.missing.update(lost)
     target.report(Event(DONE, f"releasing {name}"))
     return Released(spec.version, build, staged.config, previous)
 

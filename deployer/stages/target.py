@@ -66,6 +66,12 @@ class Target:
         return self.project.settings.app
 
     @property
+    def outdated(self) -> dict[str, DeployError]:
+        """Why the ledger may be behind: the host whose ledger counts is missing, and this is another one's copy."""
+        name = counting(self.settings, self.fleet)
+        return {name: self.fleet.missing[name]} if name in self.fleet.missing else {}
+
+    @property
     def chosen(self) -> list[Session]:
         """The hosts that this command is for: all that answer, or those it was narrowed to."""
         names = self.settings.chosen
