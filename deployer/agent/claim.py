@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 from deployer.agent import config, durable, pending, recovery
 from deployer.agent.context import Host
@@ -15,13 +16,18 @@ from deployer.core.secret import Secret
 def claim(request: requests.Claim, host: Host) -> requests.Claimed:
     """Take the lock, or `TargetLocked` after `wait` seconds; then clean up after whoever held it before."""
     _mark(host.files)
-    holder = {"who": request.who, "command": request.command, "at": request.at}
+    holder = {"who": request.who, "from": _origin(), "command": request.command, "at": request.at}
     host.lock.take(holder, request.wait, lambda text: host.session.event("waiting", text), host.session.check)
     if not pending.name(host.files):
         pending.keep_name(host.files, host.asked.host)
     key = config.key(host.files) if request.key is None else config.take_key(host.files, request.key)
     recovered = recovery.recover(host.files, host.manager) if request.tidy else []
     return requests.Claimed(Secret(key.hex()), recovered)
+
+
+def _origin() -> str:
+    """The address that the operator came from, as sshd tells its sessions; '' on the operator's own machine."""
+    return os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
 
 
 def _mark(files: Layout) -> None:

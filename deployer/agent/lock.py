@@ -18,6 +18,7 @@ from deployer.agent.durable import write_all
 from deployer.core.errors import TargetLocked
 
 POLL = 0.05
+SOMEBODY = "another session"
 FLOCK = "hhqqi"  # struct flock: type, whence, start, length (0: to the end), pid
 
 
@@ -35,12 +36,13 @@ class Lock:
         waiting: Callable[[str], None],
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """Hold the lock for `holder`, or `TargetLocked` after `wait` seconds; `waiting` is told once for whom.
+        """Hold the lock for `holder`, or `TargetLocked` after `wait` seconds; `waiting` is told for whom.
 
-        `check` is called while waiting and may raise.
+        `holder` says `who`, `from` where, the `command` and since when (`at`).  `check` is called while waiting and may
+        raise.
         """
         descriptor = os.open(str(self.path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        deadline, told = time.monotonic() + wait, False
+        deadline, told = time.monotonic() + wait, ""
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,11 +51,11 @@ class Lock:
                 who = self.holder()
                 if time.monotonic() >= deadline:
                     os.close(descriptor)
-                    raise TargetLocked(f"the target is held by {who}") from None
+                    raise TargetLocked(f"the target is held by {who}", details={"holder": self._told()}) from None
                 check()
-                if wait and not told:
+                if who != told and not (told and who == SOMEBODY):  # the next one in a queue
                     waiting(f"waiting for {who}")
-                    told = True
+                    told = who
                 time.sleep(POLL)
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
         os.ftruncate(descriptor, 0)
@@ -73,14 +75,20 @@ class Lock:
         return bool(struct.unpack(FLOCK, found)[0] != fcntl.F_UNLCK)
 
     def holder(self) -> str:
-        """The holder in words: who, since when, running what."""
-        try:
-            told = json.loads(self.path.read_text() or "{}")
-        except (OSError, ValueError):
-            told = {}
+        """The holder in words: who, from where, running what, since when."""
+        told = self._told()
         if not told:
-            return "another session"
-        return f"{told.get('who')}, running `{told.get('command')}` since {told.get('at')}"
+            return SOMEBODY
+        place = f" (from {told['from']})" if told.get("from") else ""
+        return f"{told.get('who')}{place}, running `{told.get('command')}` since {told.get('at')}"
+
+    def _told(self) -> dict[str, str]:
+        """What the holder says of itself; nothing while it is only about to."""
+        try:
+            told = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return told if isinstance(told, dict) else {}
 
     def release(self) -> None:
         """Let go, unless a guard has inherited the lock and goes on holding it."""
