@@ -220,8 +220,8 @@ def _judge_missing(fleet: Fleet, report: Report, *, partial: bool, allowed: bool
         return  # the caller tells of them
     if not allowed:
         raise first_of(fleet.missing)
-    for host, error in fleet.missing.items():
-        report(Event(WARNING, f"left out: {error.message}", host))
+    for error in fleet.missing.values():
+        report(Event(WARNING, f"left out: {error.message}"))
 
 
 def _still_counts(target: TargetSettings, book: Book) -> None:

@@ -129,9 +129,12 @@ class Progress:
         self._say([host for host, _, _ in ended], f"{told.pop() if len(told) == 1 else text} ... {took(spent)}")
 
     def _say(self, hosts: Sequence[str], text: str, style: str = "dim") -> None:
-        several = len(self.hosts) > 1
-        names = ", ".join(hosts) if len(hosts) <= MOST_NAMED else f"{len(hosts)} hosts"
-        self._screen.say(_named(names if several else "", text), style)
+        names = ""
+        if len(hosts) > MOST_NAMED:
+            names = f"{len(hosts)} hosts"
+        elif len(self.hosts) > 1:
+            names = ", ".join([host for host in self.hosts if host in hosts] or filter(None, hosts))
+        self._screen.say(_named(names, text), style)
 
     def _begin(self) -> None:
         if not self._screen.live:

@@ -74,7 +74,7 @@ def _of(host: str, step: Step, size: int) -> str:
 
 def _line(step: Step, words: str, marks: Marks, now: float, width: int) -> str:
     elapsed = took((now if step.ended is None else step.ended) - step.began)
-    return f"{cut(f'{marks.of(step, now)} {words}', max(width - len(elapsed) - 2, 10))} {elapsed}"
+    return f"{cut(f'{marks.of(step, now)} {words}', max(width - len(elapsed) - 2, 1))} {elapsed}"
 
 
 def _count(named: Mapping[str, Step], total: int) -> tuple[Step, str]:
