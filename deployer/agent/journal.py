@@ -11,6 +11,7 @@ import json
 import os
 import select
 import subprocess
+from dataclasses import dataclass
 from typing import Any, Callable, Iterator, Sequence
 
 from deployer.agent.layout import Layout
@@ -19,6 +20,16 @@ from deployer.agent.unit_setup import BEGUN
 from deployer.core.errors import RunFailed
 
 PAUSE = 0.1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a unit; `at` in seconds of the epoch, `cursor` its place in the journal."""
+
+    unit: str
+    at: float
+    text: bytes
+    cursor: str
 
 
 class Journal:
@@ -30,11 +41,38 @@ class Journal:
 
     def entries(self, unit: str, lines: int) -> list[tuple[float, bytes]]:
         """The last `lines` lines of a unit, each with its time in seconds of the epoch."""
-        if lines <= 0 or not self._since():
+        return [(entry.at, entry.text) for entry in self._last([unit], lines)]
+
+    def follow(
+        self, units: Sequence[str], lines: int, emit: Callable[[str, float, bytes], None], idle: Callable[[], bool]
+    ) -> None:
+        """Give `emit` the last `lines` lines of each unit, in the order of time, and every new one until `idle()`."""
+        newest = self._last(units, 1)
+        found = [entry for unit in units for entry in self._last([unit], lines) if entry.at <= newest[0].at]
+        for entry in sorted(found, key=lambda entry: entry.at):
+            emit(entry.unit, entry.at, entry.text)
+        after = f"--after-cursor={newest[0].cursor}" if newest else f"--since=@{self._since()}"
+        with self._following([*self._words(units), "--follow", "--no-tail", after]) as journalctl:
+            pending = b""
+            while not idle():
+                if not select.select([journalctl], [], [], PAUSE)[0]:
+                    continue
+                added = os.read(journalctl, 1 << 16)
+                if not added:
+                    raise RunFailed("journalctl has ended while it was followed", hint="run the command again")
+                *whole, pending = (pending + added).split(b"\n")
+                for entry in map(self._parse, whole):
+                    emit(entry.unit, entry.at, entry.text)
+
+    def _last(self, units: Sequence[str], lines: int) -> list[Entry]:
+        """The last `lines` lines of all these units together, oldest first."""
+        if lines <= 0 or not units or not self._since():
             return []
+        # backwards: with --since alone journalctl would give the first lines after it
+        words = [*self._words(units), "--reverse", f"--lines={lines}", f"--since=@{self._since()}"]
         try:
             ended = subprocess.run(
-                self._words([unit], lines),
+                words,
                 env=self._systemctl.environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -44,28 +82,12 @@ class Journal:
             )
         except subprocess.TimeoutExpired:
             raise RunFailed(f"journalctl does not answer in {PATIENCE:g} s") from None
-        return [(at, text) for _, at, text in map(self._parse, ended.stdout.splitlines())]
-
-    def follow(
-        self, units: Sequence[str], lines: int, emit: Callable[[str, float, bytes], None], idle: Callable[[], bool]
-    ) -> None:
-        """Give `emit` the last `lines` lines of each unit, in the order of time, and every new one until `idle()`."""
-        with self._following(units, lines) as journalctl:
-            pending = b""
-            while not idle():
-                if not select.select([journalctl], [], [], PAUSE)[0]:
-                    continue
-                added = os.read(journalctl, 1 << 16)
-                if not added:
-                    raise RunFailed("journalctl has ended while it was followed", hint="run the command again")
-                *whole, pending = (pending + added).split(b"\n")
-                for line in whole:
-                    emit(*self._parse(line))
+        return [self._parse(line) for line in reversed(ended.stdout.splitlines())]
 
     @contextlib.contextmanager
-    def _following(self, units: Sequence[str], lines: int) -> Iterator[int]:
+    def _following(self, words: Sequence[str]) -> Iterator[int]:
         process = subprocess.Popen(
-            [*self._words(units, lines * len(units)), "--follow"],
+            words,
             env=self._systemctl.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -80,23 +102,22 @@ class Journal:
             process.wait()
             process.stdout.close()
 
-    def _words(self, units: Sequence[str], lines: int) -> list[str]:
+    def _words(self, units: Sequence[str]) -> list[str]:
         fields = f"--output-fields=MESSAGE,{self._field}"
         matches = [f"{self._field}={unit}" for unit in units]
-        options = ["--quiet", "--no-pager", "--all", "--output=json", fields, f"--lines={lines}"]
-        return ["journalctl", *options, f"--since=@{self._since()}", "_TRANSPORT=stdout", *matches]
+        return ["journalctl", "--quiet", "--no-pager", "--all", "--output=json", fields, "_TRANSPORT=stdout", *matches]
 
     def _since(self) -> str:
-        """When the target came to this host: an earlier one of the same name is another's."""
+        """When the target came to this host: an earlier one of the same name is another's.  '' before that."""
         try:
             return (self._files.root / BEGUN).read_text().strip()
         except FileNotFoundError:
             return ""
 
-    def _parse(self, line: bytes) -> tuple[str, float, bytes]:
-        entry = json.loads(line)
-        at = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
-        return str(entry.get(self._field, "")), at, _bytes(entry.get("MESSAGE"))
+    def _parse(self, line: bytes) -> Entry:
+        found = json.loads(line)
+        at = int(found["__REALTIME_TIMESTAMP"]) / 1e6
+        return Entry(str(found.get(self._field, "")), at, _bytes(found.get("MESSAGE")), str(found["__CURSOR"]))
 
 
 def _bytes(message: Any) -> bytes:

@@ -14,7 +14,7 @@ from typing import Callable, Mapping, Optional, Sequence
 
 from deployer.agent import endings, journal, started, systemd_wanted, unit_files
 from deployer.agent.layout import Layout
-from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Instance
+from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
 from deployer.agent.systemctl import Systemctl
 from deployer.agent.unit_setup import UnitSetup
 from deployer.core.errors import RunFailed
@@ -87,12 +87,10 @@ class Systemd:
         """The last `lines` lines, each with its time in seconds of the epoch."""
         return self._journal.entries(self._name(process), lines)
 
-    def follow(
-        self, processes: Sequence[Process], lines: int, emit: Callable[[Process, bytes], None], idle: Callable[[], bool]
-    ) -> None:
+    def follow(self, processes: Sequence[Process], lines: int, emit: Emit, idle: Callable[[], bool]) -> None:
         """Give `emit` the last lines of each and every new one until `idle()`."""
         names = {self._name(process): process for process in processes}
-        self._journal.follow(list(names), lines, lambda name, _, line: emit(names[name], line + b"\n"), idle)
+        self._journal.follow(list(names), lines, lambda name, at, line: emit(names[name], at, line + b"\n"), idle)
 
     def shutdown(self) -> None:
         """End every process and forget the target: nothing starts again until `start`, nor with the host."""

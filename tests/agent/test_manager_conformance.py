@@ -309,7 +309,7 @@ def test_output_is_kept_and_followed(manager, files):
     manager.start([web], types)
     wait_for(lambda: b"line 5\n" in manager.tail(web, 100))
     assert len(manager.tail(web, 3).splitlines()) == 3
-    now, entries = time.time(), manager.entries(web, 3)
+    entries, now = manager.entries(web, 3), time.time()
     assert len(entries) == 3
     assert all(re.fullmatch(rb"(line|err) [0-9]+", text) for _, text in entries)
     assert all(at == 0 or now - 600 < at <= now for at, _ in entries)
