@@ -19,6 +19,7 @@ from deployer.core.formation import Process, expand, selected
 from deployer.core.names import process_name
 
 PAUSE = 0.1
+JOINING, FIRST = 1.0, 1000  # seconds since which, and lines that, are told of what joins: it began a moment ago
 LINGER = 5.0  # seconds that a process that is gone is still listened to
 Name = tuple[int, str, int]
 
@@ -55,7 +56,7 @@ class _Following:
     def run(self, chosen: Sequence[Process]) -> None:
         """Follow `chosen`, and what comes after them, until the operator cancels."""
         session, seen = self._host.session, _signs(self._host)
-        self._join(chosen, self._request.lines)
+        self._join(chosen, self._request.lines, since=0)
         try:
             while not session.cancelled.is_set() and not self._failed:
                 session.check()
@@ -63,7 +64,7 @@ class _Following:
                 before, seen = seen, _signs(self._host)
                 if seen != before and self._request.version is None:
                     chosen = _chosen_or_none(self._request, self._host)
-                self._join(chosen, 0)
+                self._join(chosen, FIRST if self._host.manager.dated else 0, since=time.time() - JOINING)
         finally:
             self._over.set()
             for thread in self._threads:
@@ -71,21 +72,27 @@ class _Following:
         if self._failed:
             raise self._failed[0]
 
-    def _join(self, chosen: Sequence[Process], lines: int) -> None:
-        """Follow those of `chosen` that are new, from their last `lines` lines on."""
+    def _join(self, chosen: Sequence[Process], lines: int, since: float) -> None:
+        """Follow those of `chosen` that are new, from their last `lines` lines on, without what is older than `since`.
+
+        A log that is not dated may hold what the same process wrote when its release served before: of that, nothing.
+        """
         self._wanted = {_name(process) for process in chosen}
         new = [process for process in chosen if _name(process) not in self._followed]
         if new:
             self._followed |= {_name(process) for process in new}
-            self._threads.append(threading.Thread(target=self._follow, args=(new, lines), daemon=True))
+            self._threads.append(threading.Thread(target=self._follow, args=(new, lines, since), daemon=True))
             self._threads[-1].start()
 
-    def _follow(self, processes: Sequence[Process], lines: int) -> None:
+    def _follow(self, processes: Sequence[Process], lines: int, since: float) -> None:
         names = {_name(process) for process in processes}
+
+        def emit(process: Process, at: float, text: bytes) -> None:
+            if not at or at >= since:
+                _emit(self._host, process, at, text)
+
         try:
-            self._host.manager.follow(
-                processes, lines, lambda process, at, text: _emit(self._host, process, at, text), self._leaver(names)
-            )
+            self._host.manager.follow(processes, lines, emit, self._leaver(names))
         except BaseException as error:  # noqa: BLE001 - raised again where the request is answered
             self._failed.append(error)
         self._followed -= names

@@ -34,12 +34,15 @@ class Instance:
 class ProcessManager(Protocol):
     """Keeps the processes of one app's target on one host alive.
 
+    `dated` says whether it knows when each line of a log was written.
+
     A process is started as the release's own launcher (`releases/vN/agent.pyz launch web 1 --port 5000`) and
     nothing else; what the manager is told to run survives the manager's own restart.  Every call passes fault
     points, is idempotent and returns within a bounded time.
     """
 
     kind: str
+    dated: bool
 
     def ensure(self) -> None:
         """Have the manager itself running; end processes that an earlier one left behind."""

@@ -37,6 +37,7 @@ class Supervisor:
     """supervisord as an `agent.managers.ProcessManager`."""
 
     kind = "supervisor"
+    dated = False
 
     def __init__(self, files: Layout) -> None:
         self._files, self._root = files, str(files.root)

@@ -29,6 +29,7 @@ class Systemd:
     """systemd as an `agent.managers.ProcessManager`; `program` is the agent that brings `current` up with the host."""
 
     kind = "systemd"
+    dated = True
 
     def __init__(self, files: Layout, program: str = "") -> None:
         self._files, self._root = files, str(files.root)
