@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform
+    from typing import dataclass_transform
 else:
 
     def dataclass_transform(**_):  # noqa: ANN003, ANN201, D103 - for the type checker alone
@@ -25,7 +25,7 @@ FIELDS = "__message_fields__"
 @dataclass_transform(frozen_default=True, field_specifiers=(Field,))
 def message(cls: type[T]) -> type[T]:
     """Make `cls` a frozen class of its annotated fields; a default is a value, or `field(default_factory=...)`."""
-    names = tuple(cls.__annotations__)
+    names = tuple(cls.__dict__.get("__annotations__", ()))  # noqa: RUF063 - its own alone, also before Python 3.10
     setattr(cls, FIELDS, {name: getattr(cls, name, MISSING) for name in names})
     for name, method in _METHODS.items():
         setattr(cls, name, method)

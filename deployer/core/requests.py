@@ -1,20 +1,40 @@
 """What can an operator ask of a host's agent?  Requests and replies, frozen; each request is one verb.
 
-`agent/verbs.py` has the table of who answers what.  Times are RFC 3339 UTC, durations seconds, sizes bytes.
+`agent/verbs.py` has the table of who answers what; what brings builds and releases to a host is in `deliveries.py`.
+Times are RFC 3339 UTC, durations seconds, sizes bytes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Optional
 
-from deployer.core.release import Spec
+from deployer.core.deliveries import (
+    Lacks,
+    OfferBuild,
+    PutAgent,
+    PutBuild,
+    PutTool,
+    ReadAgent,
+    ReadContents,
+    Stage,
+    Staged,
+)
+from deployer.core.message import message
 from deployer.core.secret import Secret
 
 PROTOCOL = 1
 
+__all__ = (
+    "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Done", "Ended", "Events", "Examine", "Examined",
+    "Exec", "GetConfig", "Lacks", "LedgerLines", "Logs", "Look", "Looked", "OfferBuild", "Open", "Opened",
+    "Problems", "Prune", "Pruned", "PutAgent", "PutBuild", "PutTool", "ReadAgent", "ReadContents", "ReadEvents",
+    "ReadLedger", "ReadManifest", "ReadSpec", "ReplaceLedger", "Restore", "RunReleaseCommand", "Seen", "SetAside",
+    "SetDraft", "Stage", "Staged", "Switch", "Switched", "Verify"
+)  # fmt: skip
 
-@dataclass(frozen=True)
+
+@message
 class Open:
     """Begin a session with `host`, as deploy.yaml calls it.
 
@@ -32,7 +52,7 @@ class Open:
     protocol: int = PROTOCOL
 
 
-@dataclass(frozen=True)
+@message
 class Opened:
     """The host as the session finds it.
 
@@ -55,7 +75,7 @@ class Opened:
     damage: Optional[Damage] = None
 
 
-@dataclass(frozen=True)
+@message
 class Damage:
     """Why a ledger cannot be read, and what to do."""
 
@@ -63,7 +83,7 @@ class Damage:
     hint: str
 
 
-@dataclass(frozen=True)
+@message
 class Claim:
     """Become the target's one writer, waiting up to `wait` seconds for another one; clean up what it may have left.
 
@@ -79,7 +99,7 @@ class Claim:
     tidy: bool = True
 
 
-@dataclass(frozen=True)
+@message
 class Claimed:
     """`recovered` tells what an interrupted command had left, now cleaned up."""
 
@@ -87,7 +107,7 @@ class Claimed:
     recovered: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@message
 class ReadLedger:
     """All records after number `after`; with `raw` as they are, whether they fit or not."""
 
@@ -95,106 +115,35 @@ class ReadLedger:
     raw: bool = False
 
 
-@dataclass(frozen=True)
+@message
 class LedgerLines:
     """The records' bytes, oldest first."""
 
     lines: list[str]
 
 
-@dataclass(frozen=True)
+@message
 class Append:
     """Publish records, oldest first.  That of a run that succeeded confirms the pending switch of its attempt."""
 
     lines: list[str]
 
 
-@dataclass(frozen=True)
+@message
 class ReplaceLedger:
     """Set this host's records aside, and have these, oldest first, in their place."""
 
     lines: list[str]
 
 
-@dataclass(frozen=True)
+@message
 class SetAside:
     """The folder beside `ledger` where the records are now; '' where there were none."""
 
     folder: str
 
 
-@dataclass(frozen=True)
-class OfferBuild:
-    """The manifest follows as a stream; the reply says which contents the host lacks.
-
-    With a `base`, a build that is there, the stream is a delta against that one's manifest (`core/delta.py`).
-    """
-
-    build: str
-    base: str = ""
-
-
-@dataclass(frozen=True)
-class Lacks:
-    """Indices into the manifest's files (each content once)."""
-
-    files: list[int]
-
-
-@dataclass(frozen=True)
-class PutBuild:
-    """The lacking contents follow, in the manifest's order, as one zlib stream; then the build is whole here."""
-
-    build: str
-
-
-@dataclass(frozen=True)
-class PutTool:
-    """A zip archive follows; it is unpacked to `agent/<name>` (the supervisor, where the host has none)."""
-
-    name: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class ReadContents:
-    """These files of a build that is here (indices into its manifest's files); they come as one zlib stream."""
-
-    build: str
-    files: list[int]
-
-
-@dataclass(frozen=True)
-class ReadAgent:
-    """The agent that release `version` is launched by; it comes as a stream."""
-
-    version: int
-
-
-@dataclass(frozen=True)
-class PutAgent:
-    """An agent follows as a stream, for a release that was made with another one than this session's."""
-
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Make a release directory, complete, verified and durable."""
-
-    spec: Spec
-    variables: dict[str, Secret]
-
-
-@dataclass(frozen=True)
-class Staged:
-    """The digests that the ledger's record names."""
-
-    config: str
-    spec: str
-
-
-@dataclass(frozen=True)
+@message
 class RunReleaseCommand:
     """Run the release command of `version` once; its output comes as frames.  After `timeout` seconds it is ended."""
 
@@ -202,7 +151,7 @@ class RunReleaseCommand:
     timeout: float
 
 
-@dataclass(frozen=True)
+@message
 class Ended:
     """How a command ended: its exit code (128 + n for signal n).
 
@@ -215,7 +164,7 @@ class Ended:
     overdue: bool = False
 
 
-@dataclass(frozen=True)
+@message
 class Switch:
     """Make `version` with `formation` run, or (`stopped`) nothing; `restart` names processes to start anew.
 
@@ -232,7 +181,7 @@ class Switch:
     at: str
 
 
-@dataclass(frozen=True)
+@message
 class Switched:
     """What the switch did: `changed` is false where everything was so already; `ports` as handed out."""
 
@@ -242,17 +191,17 @@ class Switched:
     seconds: float
 
 
-@dataclass(frozen=True)
+@message
 class Restore:
     """Undo the pending switch, if there is one."""
 
 
-@dataclass(frozen=True)
+@message
 class Look:
     """What the host says of itself."""
 
 
-@dataclass(frozen=True)
+@message
 class Seen:
     """One process: `type.number` of a release, as `deploy ps` shows it."""
 
@@ -266,7 +215,7 @@ class Seen:
     reason: str
 
 
-@dataclass(frozen=True)
+@message
 class Looked:
     """`current` is what the link names ('' for none); `present` the release directories; `processes` what runs."""
 
@@ -279,14 +228,14 @@ class Looked:
     draft: list[str]
 
 
-@dataclass(frozen=True)
+@message
 class GetConfig:
     """The variables of a release (None: those stored before the first release)."""
 
     version: Optional[int]
 
 
-@dataclass(frozen=True)
+@message
 class Config:
     """Variables, and the names of those that were stored by `config set`."""
 
@@ -294,28 +243,28 @@ class Config:
     stored: list[str]
 
 
-@dataclass(frozen=True)
+@message
 class SetDraft:
     """Keep these variables for the first release."""
 
     variables: dict[str, Secret]
 
 
-@dataclass(frozen=True)
+@message
 class ReadSpec:
     """The spec of a release that is present here."""
 
     version: int
 
 
-@dataclass(frozen=True)
+@message
 class ReadManifest:
     """The manifest of a release or build that is present here; it comes as a stream."""
 
     build: str
 
 
-@dataclass(frozen=True)
+@message
 class Verify:
     """Check releases by their digests; `config` and `spec` are what the ledger says of each."""
 
@@ -325,14 +274,14 @@ class Verify:
     spec: str
 
 
-@dataclass(frozen=True)
+@message
 class Problems:
     """What does not match, one a line; empty where all does."""
 
     problems: list[str]
 
 
-@dataclass(frozen=True)
+@message
 class Prune:
     """Remove all releases but these, then the builds and contents that nothing needs."""
 
@@ -340,7 +289,7 @@ class Prune:
     keep_builds: list[str]
 
 
-@dataclass(frozen=True)
+@message
 class Pruned:
     """What went away."""
 
@@ -350,7 +299,7 @@ class Pruned:
     bytes: int
 
 
-@dataclass(frozen=True)
+@message
 class Logs:
     """The last `lines` lines of these processes (all where empty), and with `follow` all that come."""
 
@@ -360,7 +309,7 @@ class Logs:
     version: Optional[int] = None
 
 
-@dataclass(frozen=True)
+@message
 class Exec:
     """A one-off process in the environment of a release (None: the current one); frames carry its streams."""
 
@@ -372,32 +321,32 @@ class Exec:
     term: str = ""
 
 
-@dataclass(frozen=True)
+@message
 class ReadEvents:
     """The newest `lines` entries of the host's own events."""
 
     lines: int
 
 
-@dataclass(frozen=True)
+@message
 class Events:
     """Entries, oldest first: at, event, release, text."""
 
     events: list[Any]
 
 
-@dataclass(frozen=True)
+@message
 class Examine:
     """What `deploy doctor` wants to know of a host."""
 
 
-@dataclass(frozen=True)
+@message
 class Examined:
     """Findings: name, ok, found, hint."""
 
     findings: list[Any]
 
 
-@dataclass(frozen=True)
+@message
 class Done:
     """Nothing more to say."""

@@ -12,6 +12,7 @@ import os
 import py_compile
 import sys
 import tempfile
+import threading
 import zipfile
 from pathlib import Path
 
@@ -22,9 +23,18 @@ FORMAT = 2  # of the archive: whatever is kept of another one is made anew
 START = b"from deployer.agent.__main__ import main\nmain()\n"
 
 
-@functools.cache  # one agent for the whole command, whatever becomes of the sources meanwhile
+_MAKING = threading.Lock()  # many hosts are reached at once
+
+
 def agent(cache: Path) -> tuple[str, bytes]:
-    """The digest and the bytes of agent.pyz; kept in `cache`, since compiling it takes a quarter of a second."""
+    """The digest and the bytes of agent.pyz: one for the whole command, whatever becomes of the sources meanwhile."""
+    with _MAKING:
+        return _agent(cache)
+
+
+@functools.cache
+def _agent(cache: Path) -> tuple[str, bytes]:
+    """Kept in `cache`, since compiling it takes a quarter of a second."""
     sources = _sources()
     key = sha256(b"\0".join(part for name in sorted(sources) for part in (name.encode(), sources[name])))
     kept = cache / f"agent-{FORMAT}-{key[:32]}-{sys.implementation.cache_tag}.pyz"

@@ -1,0 +1,78 @@
+"""The requests by which builds, agents and releases come onto a host, and from there to another one."""
+
+from __future__ import annotations
+
+from deployer.core.message import message
+from deployer.core.release import Spec
+from deployer.core.secret import Secret
+
+
+@message
+class OfferBuild:
+    """The manifest follows as a stream; the reply says which contents the host lacks.
+
+    With a `base`, a build that is there, the stream is a delta against that one's manifest (`core/delta.py`).
+    """
+
+    build: str
+    base: str = ""
+
+
+@message
+class Lacks:
+    """Indices into the manifest's files (each content once)."""
+
+    files: list[int]
+
+
+@message
+class PutBuild:
+    """The lacking contents follow, in the manifest's order, as one zlib stream; then the build is whole here."""
+
+    build: str
+
+
+@message
+class PutTool:
+    """A zip archive follows; it is unpacked to `agent/<name>` (the supervisor, where the host has none)."""
+
+    name: str
+    sha256: str
+
+
+@message
+class ReadContents:
+    """These files of a build that is here (indices into its manifest's files); they come as one zlib stream."""
+
+    build: str
+    files: list[int]
+
+
+@message
+class ReadAgent:
+    """The agent that release `version` is launched by; it comes as a stream."""
+
+    version: int
+
+
+@message
+class PutAgent:
+    """An agent follows as a stream, for a release that was made with another one than this session's."""
+
+    sha256: str
+
+
+@message
+class Stage:
+    """Make a release directory, complete, verified and durable."""
+
+    spec: Spec
+    variables: dict[str, Secret]
+
+
+@message
+class Staged:
+    """The digests that the ledger's record names."""
+
+    config: str
+    spec: str
