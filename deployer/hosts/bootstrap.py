@@ -6,6 +6,7 @@ The command is a constant: no value of ours enters a shell.  The first line on i
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,6 @@ SCRIPT = Path(__file__).with_name("bootstrap_script.py")
 MARK = b"\0deployer-bootstrap/1 "
 LONGEST = 1 << 16  # bytes of an answer
 NOISE = 1 << 20  # bytes that a login script may print
-PART = 1 << 15
 NOT_FOUND = 127  # what a shell exits with
 
 
@@ -58,13 +58,10 @@ class Agent:
 
 def begin(started: Started, agent: Agent, *, host: str, sudo: bool) -> bool:
     """Have the agent there and started; whether it had to be sent.  `HostUnreachable` says what is in the way."""
-    started.writer.write(introduction(agent))
-    answer = _answer(started, host, sudo=sudo)
+    answer = _answer(started, introduction(agent), host, sudo=sudo)
     sent = "needs" in answer
     if sent:
-        for start in range(0, len(agent.content), PART):
-            started.writer.write(agent.content[start : start + PART])
-        answer = _answer(started, host, sudo=sudo)
+        answer = _answer(started, agent.content, host, sudo=sudo)
     if "starts" not in answer:
         raise _refusal(host, str(answer.get("failed")), str(answer.get("text")))
     return sent
@@ -76,13 +73,15 @@ def introduction(agent: Agent) -> bytes:
     return f"{json.dumps(SCRIPT.read_text())}\n{json.dumps(asked)}\n".encode()
 
 
-def _answer(started: Started, host: str, *, sudo: bool) -> dict[str, Any]:
-    """The next answer; whatever a login script printed before it is skipped."""
+def _answer(started: Started, content: bytes, host: str, *, sudo: bool) -> dict[str, Any]:
+    """What the host says to `content`; whatever a login script printed before it is skipped."""
+    with contextlib.suppress(BrokenPipeError):  # it has ended already: what it said before tells why
+        started.writer.write(content)
     printed = b""
-    while MARK not in printed:
+    while MARK not in printed or not printed.endswith(b"\n"):
         piece = started.reader.readline(LONGEST)
         printed += piece
-        if not piece:
+        if not piece.endswith(b"\n") and len(piece) < LONGEST:
             raise _silence(host, started.ended(), printed.decode(errors="replace") + started.complaint(), sudo=sudo)
         if len(printed) > NOISE:
             raise HostUnreachable(

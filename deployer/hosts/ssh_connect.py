@@ -51,6 +51,9 @@ class Logins:
             try:
                 check(transport, route, known)
                 self._authenticate(transport, route)
+            except (SSHException, EOFError, OSError) as error:
+                transport.close()
+                raise refusals.of_connection(route, error, self.settings) from error
             except BaseException:
                 transport.close()
                 raise

@@ -29,7 +29,7 @@ def of_connection(route: Route, error: Exception, settings: SshSettings) -> Host
     elif isinstance(error, TimeoutError):
         cause = f"no answer from {where} within {settings.connect_timeout:g} s"
         hint = "is the host up, and does a firewall let you through?"
-    elif isinstance(error, PASSING):
+    elif isinstance(error, (*PASSING, EOFError)):
         cause = f"{where} closed the connection before the login"
         hint = f"its sshd may have too many logins at once (MaxStartups): lower `ssh.concurrency`; {asks}"
     elif isinstance(error, ChannelException):
