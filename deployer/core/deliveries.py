@@ -41,6 +41,13 @@ class PutTool:
 
 
 @message
+class ReadManifest:
+    """The manifest of a release or build that is present here; it comes as a stream."""
+
+    build: str
+
+
+@message
 class ReadContents:
     """These files of a build that is here (indices into its manifest's files); they come as one zlib stream."""
 

@@ -17,6 +17,7 @@ from deployer.core.deliveries import (
     PutTool,
     ReadAgent,
     ReadContents,
+    ReadManifest,
     Stage,
     Staged,
 )
@@ -255,13 +256,6 @@ class ReadSpec:
     """The spec of a release that is present here."""
 
     version: int
-
-
-@message
-class ReadManifest:
-    """The manifest of a release or build that is present here; it comes as a stream."""
-
-    build: str
 
 
 @message
