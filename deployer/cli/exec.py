@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import signal
 import sys
@@ -72,8 +71,9 @@ def execute(call: Call, target: Target, command: list[str], version: int | None)
     stdin = os.open(os.devnull, os.O_RDONLY) if sys.stdin is None else sys.stdin.fileno()  # None: `<&-`
     terminal = os.isatty(stdin) and call.screen.terminal and not call.screen.json
     rows, columns = keyboard.size(stdin)
-    request = _request(call, target, command, version)
-    request = dataclasses.replace(request, terminal=terminal, rows=rows, columns=columns)
+    _check_something_runs(target, version)
+    term = call.environ.get("TERM", "")
+    request = requests.Exec(version, list(command), terminal, rows=rows, columns=columns, term=term)
     attached = Attached(call.screen, stdin, terminal=terminal)
     call.progress.stop()
     try:
@@ -91,10 +91,12 @@ def execute_everywhere(call: Call, target: Target, command: list[str], version: 
     """Run `command` in a release on every host; the first exit code that is not 0, or 40 where a host is missing."""
     from deployer.stages import streams
 
+    _check_something_runs(target, version)
+    request = requests.Exec(version, list(command), terminal=False, term=call.environ.get("TERM", ""))
     lines = Lines(call.screen, [session.host.name for session in target.chosen])
     call.progress.stop()
     try:
-        answers = streams.execute_everywhere(target, _request(call, target, command, version), lines.emit)
+        answers = streams.execute_everywhere(target, request, lines.emit)
         lines.end()
     except Unread:
         return 128 + signal.SIGPIPE
@@ -110,7 +112,6 @@ def execute_everywhere(call: Call, target: Target, command: list[str], version: 
     return failure.answer(call.screen, document, [], failures) or code
 
 
-def _request(call: Call, target: Target, command: list[str], version: int | None) -> requests.Exec:
+def _check_something_runs(target: Target, version: int | None) -> None:
     if version is None and target.ledger.current is None:
         raise NotFound("nothing runs here yet", hint="name a release: `--release v1`")
-    return requests.Exec(version, list(command), terminal=False, term=call.environ.get("TERM", ""))
