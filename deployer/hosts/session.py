@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Self, TypeVar
 
 from deployer.agent.fault import point
@@ -30,6 +30,7 @@ class Session:
         self._channel = channel
         self._writing, self._asking = threading.Lock(), threading.RLock()
         self._closed = threading.Event()
+        self._ahead: list[Any] = []  # asked already, and not yet answered
         self._greeted = self._writes = self._unanswered = False
 
     def __enter__(self) -> Self:
@@ -46,11 +47,14 @@ class Session:
         self._closed.set()
         self._channel.close(timeout=CLOSING if self._writes or self._unanswered else 0)
 
-    def open(self, request: requests.Open) -> requests.Opened:
-        """The first request of a session; from here on the agent hears a heartbeat, well within its patience."""
+    def open(self, request: requests.Open, then: Sequence[Any] = ()) -> requests.Opened:
+        """The first request of a session; from here on the agent hears a heartbeat, well within its patience.
+
+        `then` as in `call`.
+        """
         every = min(BEAT_EVERY, request.silence / 4)
         threading.Thread(target=self._beat, args=(every,), daemon=True).start()
-        self.opened = self.call(request, requests.Opened)
+        self.opened = self.call(request, requests.Opened, then=then)
         return self.opened
 
     @property
@@ -67,15 +71,21 @@ class Session:
         stream: Iterable[bytes] | None = None,
         heard: Heard | None = None,
         asked: Callable[[], None] | None = None,
+        then: Sequence[Any] = (),
     ) -> Reply:
         """Ask, send `stream` after it, hand every frame that is not the reply to `heard`, and decode the reply.
 
         `asked` is called once the request is on its way: only then does the agent take frames that belong to it.
+        `then` are requests that will be made next, in this order: sent along, they cost no round trip of their own.
 
         A failure that the agent tells is raised as it is; a session that breaks is `HostUnreachable`.
         """
         with self._asking:
-            self._ask(request)
+            self._ask_once(request)
+            for following in then:
+                if following not in self._ahead:
+                    self._ask(following)
+                    self._ahead.append(following)
             if asked is not None:
                 asked()
             if stream is not None:
@@ -92,7 +102,7 @@ class Session:
     def stream(self, request: Any) -> Iterator[bytes]:
         """Ask for a stream: its bytes as they come.  Read it to its end before the next request."""
         with self._asking:
-            self._ask(request)
+            self._ask_once(request)
             while True:
                 kind, payload = self._next(type(request).__name__)
                 if kind == wire.REPLY:
@@ -114,6 +124,17 @@ class Session:
         except (OSError, ValueError) as error:
             raise self._gone("it takes nothing more") from error
 
+    def _ask_once(self, request: Any) -> None:
+        """Ask, unless it was asked ahead; the answers to what was asked ahead for nothing are passed over."""
+        while self._ahead and self._ahead[0] != request:
+            passed = type(self._ahead.pop(0)).__name__
+            while self._next(passed)[0] != wire.REPLY:
+                pass
+        if self._ahead:
+            self._ahead.pop(0)
+        else:
+            self._ask(request)
+
     def _ask(self, request: Any) -> None:
         point(f"ask.{type(request).__name__}")
         self._unanswered, self._writes = True, self._writes or isinstance(request, requests.Claim)
@@ -133,7 +154,7 @@ class Session:
         raise self._gone(f"it ended during {doing}")
 
     def _told(self, payload: bytes) -> Any:
-        self._unanswered = False
+        self._unanswered = bool(self._ahead)
         told = wire.load(payload)
         if "error" not in told:
             return told["ok"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deployer.core import copies, requests
@@ -11,6 +11,8 @@ from deployer.core.errors import DeployError, Drift, HostUnreachable
 from deployer.core.ledger import Ledger, Record
 from deployer.hosts.fleet import Answers, Fleet
 from deployer.hosts.session import Session
+
+READ = requests.ReadLedger(raw=True)
 
 
 class Book:
@@ -24,24 +26,33 @@ class Book:
                 raise forked(self.ledger, primary, session)
 
     def append(
-        self, kind: str, body: Mapping[str, Any], *, written: Callable[[Record], bool] = lambda _: False
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        *,
+        written: Callable[[Record], bool] = lambda _: False,
+        then: Sequence[Any] = (),
     ) -> dict[str, DeployError]:
         """Add a record: on the primary first, since its ledger is the one that counts.
 
         `written` is asked when the primary is lost before it answered: was the record written?  If not, this raises.
+        `then` are the requests that will be made next of every host (`Session.call`).
         Returns the hosts that did not answer or take their copy, and why: the record stands all the same.
         """
         record = self.ledger.next(kind, body)
         request = requests.Append([record.render().decode()])
         lost: dict[str, DeployError] = {}
         try:
-            self.primary.call(request, requests.Done)
+            self.primary.call(request, requests.Done, then=then)
         except HostUnreachable as error:
             if not written(record):
                 raise
             lost[self.primary.host.name] = error
         self.ledger = self.ledger.with_(record)
-        return lost | self._fleet.ask(lambda session: session.call(request, requests.Done), self._copies()).failures
+        return (
+            lost
+            | self._fleet.ask(lambda session: session.call(request, requests.Done, then=then), self._copies()).failures
+        )
 
     def bring_up_to_date(self) -> dict[str, int]:
         """Give every copy the records that it has missed; how many, for each host that had missed some."""
@@ -60,7 +71,7 @@ class Book:
 
 def copy_of(session: Session) -> Copy:
     """What a host has of the ledger, as it is."""
-    told = session.call(requests.ReadLedger(raw=True), requests.LedgerLines)
+    told = session.call(READ, requests.LedgerLines)
     damage = session.found.damage
     return Copy([line.encode() for line in told.lines], damage.message if damage else "")
 

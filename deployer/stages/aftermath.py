@@ -28,7 +28,13 @@ def confirm(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> None
     before = target.ledger
     try:
         lost = record(
-            target, wanted, attempt=attempt, cause=cause, outcome=SUCCEEDED, written=lambda r: _was_written(target, r)
+            target,
+            wanted,
+            attempt=attempt,
+            cause=cause,
+            outcome=SUCCEEDED,
+            written=lambda r: _was_written(target, r),
+            then=[requests.Look()],  # the end state is read back next
         )
     except DeployError as error:
         hosts = [session.host.name for session in target.chosen]

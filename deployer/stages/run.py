@@ -45,7 +45,9 @@ def run(target: Target, version: int | None, *, cause: str = "run", tidy: bool =
     if chosen is None:
         raise NotFound("there is no release yet", hint="`deploy release` makes one, `deploy ship` runs it too")
     target.ledger.release(chosen)
-    spec = target.holding(chosen).call(requests.ReadSpec(chosen), Spec)
+    running = target.ledger.current
+    then = [requests.ReadSpec(running)] if running and running != chosen else []  # for `next_formation`
+    spec = target.holding(chosen).call(requests.ReadSpec(chosen), Spec, then=then)
     stage_missing(target, spec)
     run_release_command(target, spec)
     ran = bring_up(target, Wanted(chosen, next_formation(target, spec)), cause=cause)

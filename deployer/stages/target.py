@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from deployer import settings as settings_
 from deployer.core import requests, wire
@@ -19,7 +19,7 @@ from deployer.hosts.local import Local
 from deployer.hosts.session import Session
 from deployer.hosts.ssh import Ssh, SshAccess
 from deployer.hosts.ssh_settings import SshSettings
-from deployer.ledger.book import Book
+from deployer.ledger.book import READ, Book
 from deployer.settings import HostSettings, Narrow, TargetSettings
 from deployer.stages.events import DONE, OUTPUT, WAITING, WARNING, Event, Report
 from deployer.stages.operator import Operator
@@ -132,15 +132,16 @@ def opened(
     reached is `HostUnreachable`, unless the caller is content with a `partial` answer, or the user allows it.
     """
     target = settings_.narrowed(settings_.target(project.settings, name), narrow.hosts, narrow.limit)
-    with reached(project, target) as fleet:
+    asked = claiming(project.operator, command, wait) if write else None
+    with reached(project, target, _ahead(target, asked)) as fleet:
         _refuse_damaged(fleet)
         name = counting(target, fleet)
         if target.chosen:
             fleet.missing = {host: why for host, why in fleet.missing.items() if host in (name, *target.chosen)}
         primary = _primary(fleet, name, report, stand_in=partial and not write)
         _judge_missing(fleet, report, partial=partial, allowed=narrow.allow_missing)
-        if write:
-            claim(project.operator, fleet, primary, command=command, wait=wait, report=report)
+        if asked:
+            claim(fleet, primary, asked, report=report)
         book = Book(fleet, primary)
         caught_up = {}
         if write:
@@ -152,11 +153,19 @@ def opened(
 
 
 @contextmanager
-def reached(project: Project, target: TargetSettings) -> Iterator[Fleet]:
-    """Open sessions with the hosts of this command that can be reached, and with the one whose ledger counts."""
+def reached(project: Project, target: TargetSettings, ahead: Sequence[Any] = ()) -> Iterator[Fleet]:
+    """Open sessions with the hosts of this command that can be reached, and with the one whose ledger counts.
+
+    `ahead` is what the first of the target will be asked next (`Session.call`).
+    """
     known = _hosts(project, target)
+
+    def begin(session: Session) -> requests.Opened:
+        then = ahead if session.host.name == known[0].name else ()
+        return session.open(asked_open(project, target, session.host), then)
+
     with connected([host for host in known if _wanted(target, host.name)]) as fleet:
-        fleet.keep(fleet.ask(lambda session: session.open(asked_open(project, target, session.host))))
+        fleet.keep(fleet.ask(begin))
         name = counting(target, fleet)
         if name and name not in fleet.missing and all(session.host.name != name for session in fleet.sessions):
             host = next(host for host in known if host.name == name)
@@ -231,27 +240,31 @@ def _still_counts(target: TargetSettings, book: Book) -> None:
         raise TargetLocked(f"{promoted} was promoted meanwhile: its ledger counts now", hint="run the command again")
 
 
+def claiming(operator: Operator, command: str, wait: float) -> requests.Claim:
+    """How one asks the primary to become the one writer."""
+    return requests.Claim(wait=wait, who=operator.who, command=command, at=operator.now())
+
+
+def _ahead(target: TargetSettings, asked: requests.Claim | None) -> list[Any]:
+    """What the first host can be asked along with `Open`; of several, another one may have to be locked first."""
+    if asked is None:
+        return [READ]
+    return [asked, READ] if len(target.hosts) <= 1 else []
+
+
 def claim(
-    operator: Operator,
-    fleet: Fleet,
-    first: Session,
-    *,
-    command: str,
-    wait: float,
-    report: Report,
-    untidy: Sequence[Session] = (),
+    fleet: Fleet, first: Session, asked: requests.Claim, *, report: Report, untidy: Sequence[Session] = ()
 ) -> None:
     """Become the target's one writer: `first` on the primary, which decides between two, then on the others.
 
     The config's key comes from `first`.  On the `untidy` nothing is cleaned up that was left there.
     """
-    at = operator.now()
-    asked = requests.Claim(wait=wait, who=operator.who, command=command, at=at)
-    told = {first.host.name: first.call(asked, requests.Claimed, heard=Listener(report, first))}
+    told = {first.host.name: first.call(asked, requests.Claimed, heard=Listener(report, first), then=[READ])}
     key = told[first.host.name].key
 
     def one(session: Session) -> requests.Claimed:
-        request = requests.Claim(max(wait, 5), operator.who, command, at, key, tidy=session not in untidy)
+        wait, tidy = max(asked.wait, 5), session not in untidy
+        request = requests.Claim(wait, asked.who, asked.command, asked.at, key, tidy=tidy)
         return session.call(request, requests.Claimed, heard=Listener(report, session))
 
     told.update(fleet.ask(one, [session for session in fleet.sessions if session is not first]).all())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from deployer.core.errors import DeployError
 from deployer.core.ledger import Record
@@ -40,6 +41,7 @@ def record(
     outcome: str,
     error: str = "",
     written: Callable[[Record], bool] = lambda _: False,
+    then: Sequence[Any] = (),
 ) -> dict[str, DeployError]:
     """Write the run into the ledger (`Book.append`); which hosts did not answer or take their copy, and why."""
     body = {
@@ -56,4 +58,4 @@ def record(
         "hosts": {s.host.name: target.share(s.host.name, wanted.formation) for s in target.chosen},
         "whole": target.whole,
     }
-    return target.book.append("run", body, written=written)
+    return target.book.append("run", body, written=written, then=then)
