@@ -1,4 +1,4 @@
-"""The agent's program: `serve` a session, `launch` a process, or `guard` a pending switch."""
+"""The agent's program: `serve` a session, `launch` a process, `guard` a pending switch, or `boot` a target."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ def main() -> None:
         from deployer.agent.guarding import main as guard  # noqa: PLC0415
 
         guard(sys.argv[2:])
+    elif what == "boot":
+        from deployer.agent.boot import main as boot  # noqa: PLC0415
+
+        boot(sys.argv[2:])
     else:
-        sys.exit("deployer's agent: serve, launch or guard")
+        sys.exit("deployer's agent: serve, launch, guard or boot")
 
 
 if __name__ == "__main__":

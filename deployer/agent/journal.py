@@ -1,7 +1,7 @@
 """What has a process written, as the host's journal has it?
 
 Only what came from the process's own stdout and stderr (`_TRANSPORT=stdout`), from the unit that systemd itself
-vouches for, since the target is there: no other program's word under the same name is shown.
+vouches for, since systemd runs this target: no other program's word under the same name is shown.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator, Sequence
 
+from deployer.agent import unit_setup
 from deployer.agent.layout import Layout
 from deployer.agent.systemctl import PATIENCE, Systemctl
-from deployer.agent.unit_setup import BEGUN
 from deployer.core.errors import RunFailed
 
 PAUSE = 0.1
@@ -51,7 +51,7 @@ class Journal:
         found = [entry for unit in units for entry in self._last([unit], lines) if entry.at <= newest[0].at]
         for entry in sorted(found, key=lambda entry: entry.at):
             emit(entry.unit, entry.at, entry.text)
-        after = f"--after-cursor={newest[0].cursor}" if newest else f"--since=@{self._since()}"
+        after = f"--after-cursor={newest[0].cursor}" if newest else f"--since=@{unit_setup.since(self._files)}"
         with self._following([*self._words(units), "--follow", "--no-tail", after]) as journalctl:
             pending = b""
             while not idle():
@@ -66,10 +66,10 @@ class Journal:
 
     def _last(self, units: Sequence[str], lines: int) -> list[Entry]:
         """The last `lines` lines of all these units together, oldest first."""
-        if lines <= 0 or not units or not self._since():
+        if lines <= 0 or not units or not unit_setup.since(self._files):
             return []
         # backwards: with --since alone journalctl would give the first lines after it
-        words = [*self._words(units), "--reverse", f"--lines={lines}", f"--since=@{self._since()}"]
+        words = [*self._words(units), "--reverse", f"--lines={lines}", f"--since=@{unit_setup.since(self._files)}"]
         try:
             ended = subprocess.run(
                 words,
@@ -106,13 +106,6 @@ class Journal:
         fields = f"--output-fields=MESSAGE,{self._field}"
         matches = [f"{self._field}={unit}" for unit in units]
         return ["journalctl", "--quiet", "--no-pager", "--all", "--output=json", fields, "_TRANSPORT=stdout", *matches]
-
-    def _since(self) -> str:
-        """When the target came to this host: an earlier one of the same name is another's.  '' before that."""
-        try:
-            return (self._files.root / BEGUN).read_text().strip()
-        except FileNotFoundError:
-            return ""
 
     def _parse(self, line: bytes) -> Entry:
         found = json.loads(line)

@@ -1,4 +1,4 @@
-"""What must a process manager be able to do?  The protocol; `supervisor.py` is the embedded one."""
+"""What must a process manager be able to do?  The protocol; `systemd.py` and `supervisor.py` are the two there are."""
 
 from __future__ import annotations
 
@@ -75,9 +75,16 @@ class ProcessManager(Protocol):
         """Give `emit` the last `lines` lines of each and every new line; ends when `idle()`, called often, is true."""
         ...
 
+    def shutdown(self) -> None:
+        """End every process, and let nothing of this target start again until `start`."""
+        ...
 
-def manager_of(files: Layout) -> ProcessManager:
-    """The process manager of this target on this host."""
-    from deployer.agent.supervisor import Supervisor  # noqa: PLC0415 - it needs this module
 
-    return Supervisor(files)
+def manager_of(files: Layout, wish: str = "", program: str = "") -> ProcessManager:
+    """The process manager of this target on this host; `wish` is `auto`, `systemd`, `supervisor` or '' (no change).
+
+    `program` is the agent that systemd is to start with the host.  `ReleaseRefused` where a wish cannot be granted.
+    """
+    from deployer.agent.choice import chosen  # noqa: PLC0415 - it needs this module
+
+    return chosen(files, wish, program)

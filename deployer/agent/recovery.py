@@ -15,6 +15,7 @@ from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.managers import ProcessManager
 from deployer.agent.supervisor_conf import PROCESSES
+from deployer.agent.unit_files import WANTED
 from deployer.core import formation
 from deployer.core.errors import DeployError, Drift
 from deployer.core.formation import Process
@@ -46,7 +47,15 @@ def settle(files: Layout, manager: ProcessManager, why: str) -> list[str]:
 def sweep(files: Layout) -> list[str]:
     """Remove temporary files, and release directories that no record names."""
     told = []
-    for folder in (files.root, files.releases, files.ledger, files.run, files.agent, files.root / PROCESSES):
+    for folder in (
+        files.root,
+        files.releases,
+        files.ledger,
+        files.run,
+        files.agent,
+        files.root / PROCESSES,
+        files.root / WANTED,
+    ):
         for name in _names(folder):
             if name.startswith(durable.TEMPORARY) and not _being_made(folder / name):
                 durable.remove(folder / name, name="sweep")

@@ -42,7 +42,7 @@ def _greet(session: Session, program: str) -> Host | None:
             raise UsageError(f"the operator speaks protocol {request.protocol}, this agent {PROTOCOL}")
         session.silence = request.silence
         files = Layout(root_of(request), request.app, request.target)
-        host = Host(files, session, manager_of(files), Lock(files.lock), program, request)
+        host = Host(files, session, manager_of(files, request.manager, program), Lock(files.lock), program, request)
         session.reply(_opened(host))
     except DeployError as error:
         session.fail(error.as_wire())

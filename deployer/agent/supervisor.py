@@ -14,6 +14,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 from deployer.agent import durable, leftovers, logs, started, supervisor_conf
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
+from deployer.agent.python import interpreter
 from deployer.agent.supervisor_client import (
     ALREADY_ADDED,
     ALREADY_STARTED,
@@ -24,7 +25,7 @@ from deployer.agent.supervisor_client import (
     Client,
     Unanswered,
 )
-from deployer.agent.supervisor_daemon import Daemon, interpreter
+from deployer.agent.supervisor_daemon import Daemon
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType

@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from typing import Callable
 
@@ -20,6 +19,7 @@ from deployer.agent import durable, procfs, supervisor_conf
 from deployer.agent.environment import PATH, base
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
+from deployer.agent.python import interpreter
 from deployer.agent.supervisor_client import PATIENCE, Client, Unanswered
 from deployer.core.errors import RunFailed
 
@@ -135,11 +135,6 @@ class Daemon:
 
     def _hint(self) -> str:
         return f"see {self._files.log}/supervisord.log"
-
-
-def interpreter() -> str:
-    """The Python that runs supervisord and the launchers: a virtual environment's may vanish, its base stays."""
-    return str(getattr(sys, "_base_executable", "") or sys.executable)
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -6,7 +6,7 @@ import os
 import pwd
 import subprocess
 from pathlib import Path
-from typing import Sequence
+from typing import Optional, Sequence
 
 from deployer.agent.environment import PATH
 from deployer.agent.fault import point
@@ -30,10 +30,11 @@ SHOWN = (
 
 
 class Systemctl:
-    """The service manager that is ours: the system's where we are root, else that of our user."""
+    """The service manager of `user` (a uid; our own if none): the system's where that is root."""
 
-    def __init__(self) -> None:
-        self.of_the_system = os.geteuid() == 0
+    def __init__(self, user: Optional[int] = None) -> None:
+        self.user = os.geteuid() if user is None else user
+        self.of_the_system = self.user == 0
         self._scope = [] if self.of_the_system else ["--user"]
 
     @property
@@ -41,7 +42,7 @@ class Systemctl:
         """Where its unit files are."""
         if self.of_the_system:
             return Path("/etc/systemd/system")
-        return Path(pwd.getpwuid(os.geteuid()).pw_dir, ".config/systemd/user")
+        return Path(pwd.getpwuid(self.user).pw_dir, ".config/systemd/user")
 
     @property
     def wants(self) -> Path:
@@ -78,7 +79,7 @@ class Systemctl:
     def environment(self) -> dict[str, str]:
         """What systemd's programs need to know to find the manager."""
         found = {"PATH": PATH, "LANG": "C.UTF-8", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
-        return found if self.of_the_system else {**found, "XDG_RUNTIME_DIR": f"/run/user/{os.geteuid()}"}
+        return found if self.of_the_system else {**found, "XDG_RUNTIME_DIR": f"/run/user/{self.user}"}
 
     def _call(self, words: Sequence[str], patience: float) -> subprocess.CompletedProcess[str]:
         try:
@@ -92,6 +93,7 @@ class Systemctl:
                 timeout=patience,
                 check=False,
                 cwd="/",
+                user=self.user if self.user != os.geteuid() else None,
             )
         except subprocess.TimeoutExpired:
             raise RunFailed(f"systemd has not done `{words[0]}` in {patience:g} s") from None

@@ -8,7 +8,6 @@ point is mended by the next one.
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from typing import Callable, Mapping, Optional, Sequence
 
@@ -26,15 +25,19 @@ DEAD = ("inactive", "failed")
 
 
 class Systemd:
-    """systemd as an `agent.managers.ProcessManager`; `program` is the agent that brings `current` up with the host."""
+    """systemd as an `agent.managers.ProcessManager`.
+
+    `program` is the agent that is to bring `current` up with the host, '' for the one that did; `user` (a uid) whose
+    systemd it is, our own if none.
+    """
 
     kind = "systemd"
     dated = True
 
-    def __init__(self, files: Layout, program: str = "") -> None:
+    def __init__(self, files: Layout, program: str = "", *, user: Optional[int] = None) -> None:
         self._files, self._root = files, str(files.root)
-        self._systemctl = Systemctl()
-        self._units = UnitSetup(files, self._systemctl, program or sys.argv[0])
+        self._systemctl = Systemctl(user)
+        self._units = UnitSetup(files, self._systemctl, program)
         self._journal = journal.Journal(files, self._systemctl)
 
     def ensure(self) -> None:

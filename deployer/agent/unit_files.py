@@ -56,7 +56,7 @@ After=network.target
 Type=oneshot
 RemainAfterExit=yes
 WorkingDirectory={root}
-ExecStart={python} -IS {program} boot {app} {target}
+ExecStart={python} -IS {program} boot {argument} {app} {target}
 
 [Install]
 WantedBy={wanted_by}
@@ -114,6 +114,7 @@ def boot(files: Layout, *, python: str, of_the_system: bool) -> bytes:
         root=plain(str(files.root)),
         program=PROGRAM,
         python=word(python),
+        argument=word(str(files.root)).replace("$", "$$"),
         wanted_by="multi-user.target" if of_the_system else "default.target",
     ).encode()
 

@@ -11,12 +11,12 @@ import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Sequence
+from typing import Optional, Sequence
 
 from deployer.agent import durable, unit_files
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
-from deployer.agent.supervisor_daemon import interpreter
+from deployer.agent.python import interpreter
 from deployer.agent.systemctl import PATIENCE, Systemctl
 from deployer.agent.unit_end import SCRIPT
 from deployer.core.errors import ReleaseRefused
@@ -24,6 +24,25 @@ from deployer.core.manifest import ProcessType
 
 BEGUN, SHIELD = "run/systemd/begun", "run/systemd/shield"
 PROBE = ("PrivateUsers=yes", "PrivateTmp=yes", "ProtectSystem=strict", "ProtectHome=read-only")
+
+
+def user(files: Layout) -> Optional[int]:
+    """Whose systemd runs this target, a uid; None where none does."""
+    mark = _mark(files)
+    return int(mark[1]) if mark else None
+
+
+def since(files: Layout) -> str:
+    """When systemd was told of this target, in seconds of the epoch; '' where it was not."""
+    mark = _mark(files)
+    return mark[0] if mark else ""
+
+
+def _mark(files: Layout) -> list[str]:
+    try:
+        return (files.root / BEGUN).read_text().split()
+    except FileNotFoundError:
+        return []
 
 
 class UnitSetup:
@@ -38,9 +57,13 @@ class UnitSetup:
             durable.make_directory(folder)
         for name in (unit_files.WANTED, unit_files.EXITS, "run/processes"):
             durable.make_directory(self._files.root / name, mode=0o700)
+        for left in self._systemctl.units.glob(f"{durable.TEMPORARY}{self._files.app}-{self._files.target}*"):
+            durable.remove(left, name="sweep")
         if not (self._files.root / BEGUN).exists():
-            durable.write(self._files.root / BEGUN, f"{time.time():.6f}\n".encode(), mode=0o600, name="systemd.begun")
-        self._keep(unit_files.PROGRAM, Path(self._program).read_bytes())
+            mark = f"{time.time():.6f} {self._systemctl.user}\n"
+            durable.write(self._files.root / BEGUN, mark.encode(), mode=0o600, name="systemd.begun")
+        if self._program:
+            self._keep(unit_files.PROGRAM, Path(self._program).read_bytes())
         self._keep(unit_files.END, SCRIPT)
         boot = unit_files.boot(self._files, python=interpreter(), of_the_system=self._systemctl.of_the_system)
         changed = self._write(unit_files.boot_name(self._files), boot)
