@@ -13,6 +13,10 @@ from deployer.agent.session import Session
 from deployer.core.manifest import Manifest
 from deployer.core.requests import Open
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from deployer.agent.switch import Prepared
+
 
 @dataclass
 class Host:
@@ -25,4 +29,5 @@ class Host:
     program: str  # the agent.pyz that runs now
     asked: Open  # how the session was begun
     offered: dict[str, Manifest] = field(default_factory=dict)  # manifests of this session's offers
+    prepared: Optional[Prepared] = None  # the switch that is to be done next
     guard: Optional[Guard] = None  # of the pending switch of this session

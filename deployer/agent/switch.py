@@ -1,14 +1,20 @@
 """The switch: make a release and its formation run on this host, pending until the operator confirms it.
 
-check → ports → pending (durable) → guard → rehearsal → `current` by one rename → launch → readiness.  Whatever fails
+prepare: check → ports → pending (durable) → guard → rehearsal.  When all hosts of a batch have come so far, switch:
+`current` by one rename → launch → readiness.  Whatever fails
 after `pending` was written is undone before the reply; whatever is cut off is undone by the guard or the next session.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Optional
 
 from deployer.agent import durable, events, ledger, pending, readiness, recovery, rehearsal, rolling, sockets, stage
+from deployer.agent import look as look_
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.guard import Guard
@@ -18,35 +24,73 @@ from deployer.core.formation import Process
 from deployer.core.release import Spec
 
 
-def switch(request: requests.Switch, host: Host) -> requests.Switched:
-    """Bring `version` with its formation up; `RunFailed` when it did not and what served before serves again."""
+@dataclass(frozen=True)
+class Prepared:
+    """A switch that is ready to be done; with `same` nothing is to be changed."""
+
+    request: requests.Prepare
+    spec: Spec
+    wanted: list[Process]
+    ports: dict[str, int]
+    previous: Optional[int]
+    begun: float
+    same: bool
+
+
+def prepare(request: requests.Prepare, host: Host) -> requests.Done:
+    """Try all of a switch that touches nothing which serves; `RunFailed` if the release does not come up."""
     begun = time.monotonic()
     look = stage.spec if request.stopped else stage.check  # a damaged release can still be stopped
     spec = look(host.files, request.version)
-    before = pending.confirmed(host.files, ledger.read(host.files))
+    known = ledger.read(host.files)
+    before = pending.confirmed(host.files, known)
     after = pending.State(request.version, request.formation, request.stopped)
     host.manager.ensure()
     running = [instance.process for instance in host.manager.instances()]
-    known = pending.ports(host.files) if before else {}  # what never came up may have lost a race for its ports
-    ports = formation.allocate(spec.launch.processes, known, sockets.free)
+    handed_out = pending.ports(host.files) if before else {}  # what never came up may have lost a race for its ports
+    ports = formation.allocate(spec.launch.processes, handed_out, sockets.free)
     wanted = after.processes(ports)
-    previous = before.version if before else None
-    if before == after and set(running) == set(wanted) and not request.restart and _current(host) == after.version:
-        readiness.await_ready(host.manager, wanted, spec.types, check=host.session.check)
-        return requests.Switched(False, previous, ports, time.monotonic() - begun)  # noqa: FBT003
-    _check_ports(spec, wanted, running)
-    pending.write(host.files, _pending(request, host, before, after, ports))
+    same = before == after and set(running) == set(wanted) and not request.restart
+    same = same and look_.current(host.files) == f"v{after.version}"
+    host.prepared = Prepared(request, spec, wanted, ports, before.version if before else None, begun, same)
+    if not same:
+        _check_ports(spec, wanted, running)
+        pending.write(host.files, _pending(request, host, before, after, ports))
+        with _undone_on_failure(host):
+            assert host.lock.descriptor is not None
+            host.guard = Guard(host.program, host.files, host.lock.descriptor)
+            if not known.succeeded(request.version):
+                rehearsal.rehearse(host.manager, wanted, spec.types, check=host.session.check)
+    return requests.Done()
+
+
+def switch(request: requests.Switch, host: Host) -> requests.Switched:
+    """Bring up what was prepared; `RunFailed` when it did not come up and what served before serves again."""
+    ready = host.prepared
+    if ready is None or ready.request.attempt != request.attempt:
+        raise RunFailed("this switch was not prepared", hint="run the command again")
+    if ready.same:
+        readiness.await_ready(host.manager, ready.wanted, ready.spec.types, check=host.session.check)
+    else:
+        with _undone_on_failure(host):
+            _bring_up(host, ready)
+    return requests.Switched(not ready.same, ready.previous, ready.ports, time.monotonic() - ready.begun)
+
+
+@contextlib.contextmanager
+def _undone_on_failure(host: Host) -> Iterator[None]:
+    """Whatever fails, or is cut off, in this block is undone before it is told."""
+    assert host.prepared is not None
+    previous = host.prepared.previous
     try:
-        assert host.lock.descriptor is not None
-        host.guard = Guard(host.program, host.files, host.lock.descriptor)
-        _bring_up(request, host, spec, wanted)
+        yield
     except (DeployError, OSError) as failure:
+        host.prepared = None
         error = failure if isinstance(failure, DeployError) else _of_the_host(failure)
         raise _undone(error, previous, restored=_restored(host, error.message)) from failure
     except BaseException:  # the operator is lost, or this is a bug of ours: what served serves again all the same
         _restored(host, "it was cut off")
         raise
-    return requests.Switched(True, previous, ports, time.monotonic() - begun)  # noqa: FBT003
 
 
 def restore(_: requests.Restore, host: Host) -> requests.Done:
@@ -57,7 +101,7 @@ def restore(_: requests.Restore, host: Host) -> requests.Done:
 
 
 def _pending(
-    request: requests.Switch, host: Host, before: pending.State | None, after: pending.State, ports: dict[str, int]
+    request: requests.Prepare, host: Host, before: pending.State | None, after: pending.State, ports: dict[str, int]
 ) -> pending.Pending:
     cause, by, at = request.cause, request.by, request.at
     return pending.Pending(request.attempt, before, after, cause, by, at, ports, host.asked.host)
@@ -70,15 +114,13 @@ def _restored(host: Host, why: str) -> bool:
     return serves
 
 
-def _bring_up(request: requests.Switch, host: Host, spec: Spec, wanted: list[Process]) -> None:
-    if not ledger.read(host.files).succeeded(request.version):
-        rehearsal.rehearse(host.manager, wanted, spec.types, check=host.session.check)
+def _bring_up(host: Host, ready: Prepared) -> None:
+    request, types, check = ready.request, ready.spec.types, host.session.check
     durable.point_link(host.files.current, f"releases/v{request.version}", name="current")
     events.note(host.files, "switched", release=request.version, text=request.cause)
-    check = host.session.check
-    rolling.bring(host.manager, wanted, spec.types, check=check, again=request.restart)
+    rolling.bring(host.manager, ready.wanted, types, check=check, again=request.restart)
     point("switch.launched")
-    readiness.await_ready(host.manager, wanted, spec.types, check=check)
+    readiness.await_ready(host.manager, ready.wanted, types, check=check)
     point("switch.ready")
 
 
@@ -104,10 +146,3 @@ def _undone(error: DeployError, previous: int | None, *, restored: bool) -> Depl
     cls = RunFailed if restored else RunMixed
     message = f"{error.message}; {serves}" if restored else f"{error.message}; v{previous} did not come up again either"
     return cls(message, hint=error.hint, output=error.output, details=error.details)
-
-
-def _current(host: Host) -> int | None:
-    from deployer.agent.look import current  # noqa: PLC0415 - look imports much that a switch does not need
-
-    name = current(host.files)
-    return int(name[1:]) if name[1:].isdigit() else None

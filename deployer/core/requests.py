@@ -29,9 +29,9 @@ PROTOCOL = 1
 __all__ = (
     "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Done", "Ended", "Events", "Examine", "Examined",
     "Exec", "GetConfig", "Lacks", "LedgerLines", "Logs", "Look", "Looked", "OfferBuild", "Open", "Opened",
-    "Problems", "Prune", "Pruned", "PutAgent", "PutBuild", "PutTool", "ReadAgent", "ReadContents", "ReadEvents",
-    "ReadLedger", "ReadManifest", "ReadSpec", "ReplaceLedger", "Restore", "RunReleaseCommand", "Seen", "SetAside",
-    "SetDraft", "Stage", "Staged", "Switch", "Switched", "Verify"
+    "Prepare", "Problems", "Prune", "Pruned", "PutAgent", "PutBuild", "PutTool", "ReadAgent", "ReadContents",
+    "ReadEvents", "ReadLedger", "ReadManifest", "ReadSpec", "ReplaceLedger", "Restore", "RunReleaseCommand", "Seen",
+    "SetAside", "SetDraft", "Stage", "Staged", "Switch", "Switched", "Verify"
 )  # fmt: skip
 
 
@@ -166,10 +166,11 @@ class Ended:
 
 
 @message
-class Switch:
-    """Make `version` with `formation` run, or (`stopped`) nothing; `restart` names processes to start anew.
+class Prepare:
+    """Get ready to make `version` with `formation` run, or (`stopped`) nothing; `restart` names what starts anew.
 
-    Pending until the record of `attempt` is appended; restored if the session ends before.
+    What can fail without touching what serves is tried now.  From here on a switch is pending: until the record of
+    `attempt` is appended; restored if the session ends before.
     """
 
     attempt: str
@@ -180,6 +181,13 @@ class Switch:
     cause: str
     by: str
     at: str
+
+
+@message
+class Switch:
+    """Do what `attempt` has prepared."""
+
+    attempt: str
 
 
 @message
@@ -336,9 +344,10 @@ class Examine:
 
 @message
 class Examined:
-    """Findings: name, ok, found, hint."""
+    """Findings: name, ok, warn, found, hint.  `clock` is the host's, in seconds of the epoch."""
 
     findings: list[Any]
+    clock: float
 
 
 @message

@@ -1,13 +1,13 @@
 """The run stage: a release is brought up on the target's hosts, or what served before serves again.
 
-look → stage what is missing (a barrier) → release command once → switch, launch, check, in batches → the ledger's
-record, which confirms → end state read back.
+look → stage what is missing (a barrier) → release command once → batch by batch: prepare and rehearse (a barrier),
+switch, launch, check → the ledger's record, which confirms → end state read back.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployer.core import formation, requests, rollout
@@ -145,25 +145,35 @@ def read_back(target: Target) -> None:
 def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict[str, requests.Switched]:
     """Switch the hosts, one batch after the other; a failure puts back all that were switched, and is raised."""
     doing = f"{DOING.get(cause, 'running')} {release_name(wanted.version)}"
+    alone = [requests.Switch(attempt)] if len(target.chosen) == 1 else []
 
-    def one(session: Session) -> requests.Switched:
+    def prepare(session: Session) -> requests.Done:
+        return session.call(_request(target, session, wanted, attempt, cause), requests.Done, then=alone)
+
+    def switch(session: Session) -> requests.Switched:
         with step(target.report, doing, session.host.name):
-            return session.call(_request(target, session, wanted, attempt, cause), requests.Switched)
+            if alone:
+                prepare(session)
+            return session.call(requests.Switch(attempt), requests.Switched)
+
+    def undo(switched: Iterable[str], failures: Mapping[str, DeployError]) -> None:
+        if failures:
+            aftermath.undo(target, wanted, list(switched), failures, attempt=attempt, cause=cause)
 
     done: dict[str, requests.Switched] = {}
     for batch in _batches(target):
-        failures = _after_pause(target, wanted, list(done)) if done else {}
-        if not failures:
-            answers = target.fleet.ask(one, batch)
-            done.update(answers.replies)
-            failures = answers.failures
-        if failures:
-            aftermath.undo(target, wanted, list(done), failures, attempt=attempt, cause=cause)
+        undo(done, _after_pause(target, wanted, list(done)) if done else {})
+        if not alone:
+            ready = target.fleet.ask(prepare, batch)
+            undo([*done, *ready.replies], ready.failures)
+        answers = target.fleet.ask(switch, batch)
+        done.update(answers.replies)
+        undo(done, answers.failures)
     return done
 
 
-def _request(target: Target, session: Session, wanted: Wanted, attempt: str, cause: str) -> requests.Switch:
-    return requests.Switch(
+def _request(target: Target, session: Session, wanted: Wanted, attempt: str, cause: str) -> requests.Prepare:
+    return requests.Prepare(
         attempt=attempt,
         version=wanted.version,
         formation=target.share(session.host.name, wanted.formation),
