@@ -26,6 +26,9 @@ def _candidates(before: list[str], rest: list[str], last: str) -> list[tuple[str
     given = [*before, *rest]
     if given and given[-1] in ("-t", "--target"):
         return [(name, "target") for name in _targets()]
+    if given and given[-1] in ("--hosts", "--host"):
+        begun = last[: last.rfind(",") + 1]  # those before it in the list stay
+        return [(begun + name, "host") for name in _hosts(given)]
     if found is None:
         if len(rest) > 1 or (rest and not table.below(rest[0])):
             return []
@@ -72,6 +75,22 @@ def _releases(before: list[str]) -> list[str]:
             return [release_name(version) for version in reversed(opened.ledger.releases)]
     except DeployError:
         return []
+
+
+def _hosts(given: list[str]) -> list[str]:
+    """The hosts of the target that the command is for."""
+    import os
+    from pathlib import Path
+
+    from deployer import settings
+    from deployer.core.errors import DeployError
+
+    named = next((given[at + 1] for at, word in enumerate(given[:-1]) if word in ("-t", "--target")), None)
+    try:
+        target = settings.target(settings.load(Path(settings.NAME)), named or os.environ.get("DEPLOY_TARGET"))
+    except DeployError:
+        return []
+    return [host.host for host in target.hosts]
 
 
 def _targets() -> list[str]:

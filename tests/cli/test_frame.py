@@ -135,6 +135,23 @@ def what_shell_says(shell, script, environ):
     return done.stdout.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["-t", "fleet", "ps", "--hosts", "web"], ["web1", "web2"]),
+        (["ps", "--target", "fleet", "--hosts", "jobs1,w"], ["jobs1,web1", "jobs1,web2"]),
+        (["-t", "fleet", "exec", "--host", ""], ["web1", "web2", "jobs1"]),
+        (["-t", "nonesuch", "ps", "--hosts", ""], []),
+    ],
+)
+def test_the_hosts_of_a_target_are_completed(words, found, tmp_path):
+    (tmp_path / "deploy.yaml").write_text(
+        'app: shop\ntargets: {fleet: {hosts: ["web[1:2]", jobs1]}, b: {hosts: [x]}}\n'
+    )
+    told = deploy("--complete", *words, cwd=tmp_path).stdout
+    assert [line.split("\t")[0] for line in told.splitlines()] == found
+
+
 def test_fish_completes_commands_and_options(on_path):
     script = deploy("completion", "fish").stdout + (
         'complete -C "deploy roll"; complete -C "deploy config se"; complete -C "deploy completion --dir"\n'
