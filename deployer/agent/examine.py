@@ -4,57 +4,117 @@ from __future__ import annotations
 
 import os
 import platform
+import pwd
 import shutil
 import sys
-from typing import Any
+import time
+from pathlib import Path
+from typing import Any, Optional
 
+from deployer.agent import examine_kernel, examine_ports, examine_systemd, ledger, stage
 from deployer.agent.context import Host
+from deployer.agent.finding import finding
 from deployer.core import requests
+from deployer.core.errors import DeployError, Drift
+from deployer.core.ledger import Ledger
+from deployer.core.release import Spec
 
 ROOM = 1024**3  # bytes: less than this is told
+INODES = 50_000
 OLDEST = (3, 9)
 
 
 def examine(_: requests.Examine, host: Host) -> requests.Examined:
     """The findings, each with what to do where it is not well."""
-    return requests.Examined([_python(), *_disk(host), _root(host), _manager(host), _init()])
+    clock = time.time()
+    known, damage = _ledger(host)
+    spec = _newest(host, known) if known else None
+    findings = [
+        _python(),
+        _user(spec),
+        *_disk(host),
+        _root(host),
+        *damage,
+        *examine_systemd.findings(host),
+        _manager(host),
+        *(examine_ports.findings(host, known, spec) if known else []),
+        *examine_kernel.findings(),
+    ]
+    return requests.Examined(findings, clock)
 
 
-def _finding(name: str, found: str, *, ok: bool, hint: str = "") -> dict[str, Any]:
-    return {"name": name, "found": found, "ok": ok, "hint": "" if ok else hint}
+def _ledger(host: Host) -> tuple[Optional[Ledger], list[dict[str, Any]]]:
+    """The host's ledger, or what is wrong with it."""
+    try:
+        return ledger.read(host.files), []
+    except Drift as error:
+        return None, [finding("ledger", error.message, ok=False, hint=error.hint)]
+
+
+def _newest(host: Host, known: Ledger) -> Optional[Spec]:
+    """What the newest release that is here says of itself."""
+    for version in sorted(known.releases, reverse=True):
+        try:
+            return stage.spec(host.files, version)
+        except DeployError:  # pruned; a damaged one is `deploy verify`'s business
+            continue
+    return None
 
 
 def _python() -> dict[str, Any]:
     found = f"{platform.python_version()} ({sys.executable})"
-    return _finding("python3", found, ok=sys.version_info >= OLDEST, hint="the agent needs Python 3.9 or newer")
+    return finding("python3", found, ok=sys.version_info >= OLDEST, hint="the agent needs Python 3.9 or newer")
+
+
+def _user(spec: Optional[Spec]) -> dict[str, Any]:
+    """Who the agent is, and with it whoever a process runs as that has no user of its own."""
+    try:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        name = str(os.geteuid())
+    by = os.environ.get("SUDO_USER")
+    found = f"{name}, by sudo of {by}" if by else name
+    if os.geteuid() != 0 or spec is None:
+        return finding("user", found)
+    hint = "give the target in deploy.yaml a `run_as`, and release again"
+    return finding("user", f"{found}; processes run as {spec.run_as or name}", warn=not spec.run_as, hint=hint)
 
 
 def _disk(host: Host) -> list[dict[str, Any]]:
-    place = host.files.root
-    while not place.exists():
-        place = place.parent
+    place = _nearest(host)
     usage, stats = shutil.disk_usage(place), os.statvfs(place)
     free = f"{usage.free / 1024**3:.1f} GiB free at {place}"
     inodes = f"{stats.f_favail:,} inodes free" if stats.f_files else "no limit of inodes"
     return [
-        _finding("disk", free, ok=usage.free > ROOM, hint="`deploy prune` takes old releases away"),
-        _finding("inodes", inodes, ok=not stats.f_files or stats.f_favail > 50_000, hint="`deploy prune` frees some"),
+        finding("disk", free, ok=usage.free > ROOM, hint="`deploy prune` takes old releases away"),
+        finding("inodes", inodes, ok=not stats.f_files or stats.f_favail > INODES, hint="`deploy prune` frees some"),
     ]
 
 
 def _root(host: Host) -> dict[str, Any]:
+    place = _nearest(host)
+    if not os.access(place, os.W_OK | os.X_OK):
+        hint = (
+            f"`{place}` is not writable for this user: `sudo install -d -o USER {host.files.root}`, or another `path`"
+        )
+        return finding("path", str(host.files.root), ok=False, hint=hint)
+    runs = not os.statvfs(place).f_flag & os.ST_NOEXEC
+    found = str(host.files.root) if runs else f"{host.files.root} is on a file system where no program may run (noexec)"
+    return finding("path", found, ok=runs, hint="give the target another `path`")
+
+
+def _nearest(host: Host) -> Path:
+    """The target's root, or the folder above it in which it will be made."""
     place = host.files.root
     while not place.exists():
         place = place.parent
-    writable = os.access(place, os.W_OK | os.X_OK)
-    return _finding("path", str(host.files.root), ok=writable, hint=f"`{place}` is not writable for this user")
+    return place
 
 
 def _manager(host: Host) -> dict[str, Any]:
-    running = host.manager.instances()
-    return _finding("process manager", f"{host.manager.kind}, {len(running)} processes", ok=True)
-
-
-def _init() -> dict[str, Any]:
-    found = "systemd" if os.path.isdir("/run/systemd/system") else "no systemd"
-    return _finding("init", found, ok=True)
+    kind, running = host.manager.kind, host.manager.instances()
+    found = f"{kind}, {len(running)} processes"
+    if kind == "supervisor" and host.asked.target != "local":
+        hint = "`manager: systemd` starts them with the host; after a reboot `deploy start` does"
+        return finding("process manager", f"{found}; nothing starts them when the host boots", warn=True, hint=hint)
+    return finding("process manager", found)
