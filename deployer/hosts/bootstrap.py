@@ -1,13 +1,15 @@
 """How does the agent get onto a host, and start there, by one exec?
 
 The command is a constant: no value of ours enters a shell.  The first line on its stdin is the program
-`bootstrap_script.py`, the second what it is to do; the agent's bytes follow where the host asks for them.
+`bootstrap_script.py`, compressed, the second what it is to do; the agent's bytes follow where the host asks for them.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -15,7 +17,7 @@ from typing import Any, BinaryIO, Protocol
 from deployer.core.errors import DeployError, HostUnreachable
 from deployer.hosts import pyz
 
-LOADER = 'import json;f=open(0,"rb",0,closefd=False);exec(json.loads(f.readline().decode()))'
+LOADER = 'import base64,zlib;f=open(0,"rb",0,closefd=False);exec(zlib.decompress(base64.b64decode(f.readline())))'
 COMMAND = f"exec python3 -IS -c '{LOADER}'"
 AS_ROOT = f"exec sudo -n python3 -IS -c '{LOADER}'"
 SCRIPT = Path(__file__).with_name("bootstrap_script.py")
@@ -70,7 +72,8 @@ def begin(started: Started, agent: Agent, *, host: str, sudo: bool) -> bool:
 def introduction(agent: Agent) -> bytes:
     """What the host gets first: the script, and what it is to do."""
     asked = {"root": agent.root, "app": agent.app, "sha256": agent.sha256, "size": str(len(agent.content))}
-    return f"{json.dumps(SCRIPT.read_text())}\n{json.dumps(asked)}\n".encode()
+    script = base64.b64encode(zlib.compress(SCRIPT.read_bytes(), 9))
+    return script + f"\n{json.dumps(asked)}\n".encode()
 
 
 def _answer(started: Started, content: bytes, host: str, *, sudo: bool) -> dict[str, Any]:
