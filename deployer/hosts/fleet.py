@@ -63,8 +63,9 @@ class Fleet:
         return session
 
     def close(self) -> None:
-        """End all sessions at the same time."""
-        _at_once(self._pool, Session.close, self._begun)
+        """End all sessions at the same time, though every thread of the pool may still wait for one of them."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            _at_once(pool, Session.close, self._begun)
 
     def keep(self, answers: Answers[T]) -> None:
         """Go on with the hosts that answered; any failure but an unreachable host is raised."""

@@ -50,7 +50,7 @@ def tail(target: Target, asked: requests.Logs) -> tuple[list[Written], Lost]:
 
     answers = target.ask(one)
     lost = _judged(answers.failures, len(answers.replies))
-    return _in_order(line for lines in answers.replies.values() for line in lines), lost
+    return in_order(line for lines in answers.replies.values() for line in lines), lost
 
 
 def follow(
@@ -74,12 +74,12 @@ def follow(
                     failures[host] = error
                     if not isinstance(error, NotFound):
                         told(host, error)
-            for line in _in_order(lines):
+            for line in in_order(lines):
                 emit(line)
     return _judged(failures, len(sessions) - len(failures))
 
 
-def _in_order(lines: Iterable[Written]) -> list[Written]:
+def in_order(lines: Iterable[Written]) -> list[Written]:
     """In the order of time; what one process wrote stays in its own order, whatever the host's clock did."""
     own: dict[tuple[str, str], list[Written]] = {}
     for line in lines:

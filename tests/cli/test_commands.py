@@ -174,6 +174,16 @@ def test_logs_are_named_lines_and_end_with_their_reader(shop):
     assert done.stdout.count("\n") == 2
 
 
+def test_logs_are_coloured_by_process_where_there_are_colours(shop):
+    both = shop("logs", FORCE_COLOR="1").stdout
+    own = {name: set(re.findall(rf"\x1b\[(\d+)m{name} \| \x1b\[0m", both)) for name in ("web.1", "worker.1")}
+    assert [len(colours) for colours in own.values()] == [1, 1]
+    assert own["web.1"] != own["worker.1"]
+    assert f"\x1b[{min(own['web.1'])}mweb.1 | " in shop("logs", "web", FORCE_COLOR="1").stdout, "the same every time"
+    for plain in (shop("logs"), shop("logs", "--json", FORCE_COLOR="1"), shop("logs", FORCE_COLOR="1", NO_COLOR="1")):
+        assert "\x1b" not in plain.stdout
+
+
 def test_a_one_off_command_has_the_streams_the_environment_and_the_exit_code(shop):
     done = shop("exec", "--", "sh", "-c", 'cat; echo "$GREETING $DEPLOY_RELEASE"; echo wrong >&2; exit 7', stdin="in\n")
     assert done.returncode == 7

@@ -47,7 +47,7 @@ def test_of_several_hosts_only_what_is_not_well_is_shown(shipped):
     assert (short.code, long.code) == (0, 0)
     assert "web2 process manager warn" in " ".join(short.out.split())
     assert "inodes" not in short.out
-    assert long.out.count("inodes") == 3
+    assert long.out.count("inodes free") == 3
     (hint,) = [line for line in short.err.splitlines() if "manager: systemd" in line]
     assert "(web1, web2, web3)" in hint
 
