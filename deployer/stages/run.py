@@ -144,14 +144,18 @@ def read_back(target: Target) -> None:
 
 def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict[str, requests.Switched]:
     """Switch the hosts, one batch after the other; a failure puts back all that were switched, and is raised."""
-    doing = f"{DOING.get(cause, 'running')} {release_name(wanted.version)}"
+    name = release_name(wanted.version)
     alone = [requests.Switch(attempt)] if len(target.chosen) == 1 else []
 
     def prepare(session: Session) -> requests.Done:
         return session.call(_request(target, session, wanted, attempt, cause), requests.Done, then=alone)
 
+    def get_ready(session: Session) -> requests.Done:
+        with step(target.report, f"preparing {name}", session.host.name):
+            return prepare(session)
+
     def switch(session: Session) -> requests.Switched:
-        with step(target.report, doing, session.host.name):
+        with step(target.report, f"{DOING.get(cause, 'running')} {name}", session.host.name):
             if alone:
                 prepare(session)
             return session.call(requests.Switch(attempt), requests.Switched)
@@ -164,7 +168,7 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
     for batch in _batches(target):
         undo(done, _after_pause(target, wanted, list(done)) if done else {})
         if not alone:
-            ready = target.fleet.ask(prepare, batch)
+            ready = target.fleet.ask(get_ready, batch)
             undo([*done, *ready.replies], ready.failures)
         answers = target.fleet.ask(switch, batch)
         done.update(answers.replies)
@@ -197,8 +201,10 @@ def _after_pause(target: Target, wanted: Wanted, switched: Sequence[str]) -> Map
     """Wait between two batches; which of the hosts that were switched before are not well after it?"""
     if not target.settings.rollout.pause:
         return {}
-    target.report(Event(STEP, f"watching {', '.join(switched)} for {target.settings.rollout.pause:g} s"))
+    watching = f"watching {', '.join(switched)} for {target.settings.rollout.pause:g} s"
+    target.report(Event(STEP, watching))
     time.sleep(target.settings.rollout.pause)
+    target.report(Event(DONE, watching))
 
     def well(session: Session) -> None:
         seen = session.call(requests.Look(), requests.Looked)

@@ -34,7 +34,7 @@ def test_a_run_that_failed_tells_how_it_ended_on_every_host(shipped):
     done = shipped.run("ship")
     assert done.code == 30
     assert "error: web1: web.0 of v2 answered 500 at /up" in done.err
-    assert "web1: running v2 ... failed" in done.err
+    assert "web1: preparing v2 ... failed" in done.err
     assert {host: cells[0] for host, cells in table(done.err).items()} == {"web1": "v1", "web2": "v1", "web3": "v1"}
     assert table(done.err)["web2"][1:] == ["ok"]
     assert "answered 500" in " ".join(table(done.err)["web1"])

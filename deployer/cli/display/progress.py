@@ -122,8 +122,11 @@ class Progress:
             self.stop()
 
     def _tell(self, text: str) -> None:
-        """One line for a step that all who began it have ended."""
+        """One line for a step that all who began it have ended; their own lines have done their work."""
         ended = self._ended.pop(text)
+        for host, step, _ in ended:
+            if self._steps.get(host) is step:
+                del self._steps[host]
         spent = max(step.ended or 0 for _, step, _ in ended) - min(step.began for _, step, _ in ended)
         told = {said for _, _, said in ended}
         self._say([host for host, _, _ in ended], f"{told.pop() if len(told) == 1 else text} ... {took(spent)}")
