@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Mapping, Optional, Sequence
+from typing import Mapping, Sequence
 
+from deployer.core import canonical
 from deployer.core.ledger import Ledger, digest
 
 SAME, BEHIND, AHEAD, FORKED, ALTERED = "same", "behind", "ahead", "forked", "altered"
@@ -75,12 +76,14 @@ def longest(copies: Mapping[str, Copy], host: str) -> str:
     return max(ahead, key=lambda name: len(copies[name].lines), default=host)
 
 
-def promoted(copies: Mapping[str, Copy], hosts: Sequence[str]) -> Optional[str]:
-    """The host of `hosts` that the newest promotion among sound copies names, or None where there was none."""
-    found = []
-    for name, copy in copies.items():
-        if not copy.damage:
-            ledger = Ledger.read(copy.lines, where=name)
-            if ledger.primary in hosts:
-                found.append((ledger.head[0], ledger.primary))
-    return max(found)[1] if found else None
+def highest_release(copy: Copy) -> int:
+    """The highest release number that a copy, sound or not, has a record of; 0 for none."""
+    highest = 0
+    for line in copy.lines:
+        try:
+            fields = canonical.loads(line.rstrip(b"\n"))
+            if fields["kind"] == "release":
+                highest = max(highest, int(fields["version"]))
+        except (ValueError, KeyError, TypeError):
+            continue  # what cannot be read tells of no release
+    return highest

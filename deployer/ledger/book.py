@@ -20,10 +20,11 @@ class Book:
 
     def __init__(self, fleet: Fleet, primary: Session) -> None:
         self._fleet, self.primary = fleet, primary
-        self.ledger = Ledger.read(copy_of(primary).lines, where=f"{primary.host.name}'s ledger")
-        for session in self._copies():
-            if not self.ledger.holds((session.found.seq, session.found.head)):
-                raise forked(self.ledger, primary, session)
+        self.ledger = _ledger(primary)
+        if self._unlike():  # a writer may have added a record since: then the primary has it by now
+            self.ledger = _ledger(primary)
+        for session in self._unlike():
+            raise forked(self.ledger, primary, session)
 
     def append(
         self,
@@ -65,8 +66,16 @@ class Book:
 
         return self._fleet.ask(send, behind).all()
 
+    def _unlike(self) -> list[Session]:
+        """The hosts whose copy is neither this ledger nor its beginning."""
+        return [s for s in self._copies() if not self.ledger.holds((s.found.seq, s.found.head))]
+
     def _copies(self) -> list[Session]:
         return [session for session in self._fleet.sessions if session is not self.primary]
+
+
+def _ledger(session: Session) -> Ledger:
+    return Ledger.read(copy_of(session).lines, where=f"{session.host.name}'s ledger")
 
 
 def copy_of(session: Session) -> Copy:
