@@ -31,6 +31,11 @@ class ProcessSettings:
     stop_timeout: float = ProcessType.stop_timeout
     healthy_time: float = ProcessType.healthy_time
     update: str = ProcessType.update
+    memory: str = ""
+    cpu: str = ""
+    files: int = ProcessType.files
+    hardening: bool = ProcessType.hardening
+    writable: tuple[str, ...] = ProcessType.writable
     at: str = field(default="", compare=False, repr=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from deployer.core import limits
 from deployer.core.errors import SettingsError
 from deployer.core.manifest import ProcessType
 from deployer.core.procfile import CONSOLE, RELEASE
@@ -49,5 +50,10 @@ def _type(name: str, command: str, given: ProcessSettings | None) -> ProcessType
         stop_timeout=given.stop_timeout,
         healthy_time=given.healthy_time,
         update=given.update,
+        memory=limits.size(given.memory) or 0,
+        cpu=limits.processors(given.cpu) or 0,
+        files=given.files,
+        hardening=given.hardening,
+        writable=given.writable,
         binds_port=name == WEB or bool(given.health or given.port),
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from deployer.core import names, rollout
+from deployer.core import limits, names, rollout
 from deployer.core.formation import MOST
 from deployer.core.manifest import unsafe_path
 from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe
@@ -44,6 +44,10 @@ def _inside(path: str) -> bool:
 
 def _place(path: str) -> bool:
     return bool(_PLACE.match(path)) and ".." not in path.split("/")
+
+
+def _whole_path(path: str) -> bool:
+    return path.startswith("/") and _place(path)
 
 
 def _variable(name: str) -> bool:
@@ -117,6 +121,15 @@ PROCESS = (
     Key("update", Choice(("rolling", "stop-first")), "rolling",
         "a new release's processes replace the old one by one (`rolling`; a release that never ran is first tried on a "
         "spare port), or after all have stopped (`stop-first`)"),
+    Key("memory", Text("an amount such as 512M or 2G", limits.size), "no limit",
+        "the most memory that a process and its children may use (systemd only)"),
+    Key("cpu", Text("an amount such as 50% or 1.5", limits.processors), "no limit",
+        "how many processors a process and its children may use at once (systemd only)"),
+    Key("files", Number(16, 1_000_000), "the host's", "how many files a process may have open at once"),
+    Key("hardening", Boolean(), "true",
+        "false lets processes write wherever their user may, and gain rights by sudo and the like (systemd only)"),
+    Key("writable", ListOf(Text("an absolute path", _whole_path), "absolute paths"), "none",
+        "folders and files outside of the target that processes may write to (systemd only)"),
 )  # fmt: skip
 
 CONFIG = (

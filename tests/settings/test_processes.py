@@ -16,6 +16,21 @@ def test_the_procfile_is_refined_by_processes():
     assert release == console == ""
 
 
+def test_limits_and_what_may_be_written_reach_the_process_type():
+    text = "app: a\nprocesses: {web: {memory: 512M, cpu: 50%, files: 4096, hardening: false, writable: [/var/spool/a]}}"
+    types, _, _ = settle({"web": "serve", "worker": "work"}, parse(text).processes, {})
+    limited, free = types
+    assert (limited.memory, limited.cpu, limited.files) == (512 << 20, 0.5, 4096)
+    assert (limited.hardening, limited.writable) == (False, ("/var/spool/a",))
+    assert (free.memory, free.cpu, free.files, free.hardening, free.writable) == (0, 0, 0, True, ())
+
+
+@pytest.mark.parametrize("wrong", ["memory: 512", "cpu: 0", "files: 1", "hardening: no", "writable: [spool]"])
+def test_a_limit_that_is_none_is_refused(wrong):
+    with pytest.raises(SettingsError, match=wrong.partition(":")[0]):
+        parse(f"app: a\nprocesses: {{web: {{{wrong}}}}}")
+
+
 def test_release_and_console_are_commands_of_their_own():
     found = settle({"release": "migrate", "web": "serve", "console": "shell"}, {}, {})
     assert [kind.name for kind in found.processes] == ["web"]
