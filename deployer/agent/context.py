@@ -10,12 +10,12 @@ from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
 from deployer.agent.managers import ProcessManager
 from deployer.agent.session import Session
-from deployer.core.manifest import Manifest
 from deployer.core.requests import Open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from deployer.agent.switch import Prepared
+    from deployer.agent.transfer import Offered
 
 
 @dataclass
@@ -28,6 +28,6 @@ class Host:
     lock: Lock
     program: str  # the agent.pyz that runs now
     asked: Open  # how the session was begun
-    offered: dict[str, Manifest] = field(default_factory=dict)  # manifests of this session's offers
+    offered: dict[str, Offered] = field(default_factory=dict)  # this session's offers
     prepared: Optional[Prepared] = None  # the switch that is to be done next
     guard: Optional[Guard] = None  # of the pending switch of this session

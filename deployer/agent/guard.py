@@ -1,7 +1,8 @@
 """Who undoes a pending switch when the agent itself is killed?  A guard: a process that outlives it.
 
-It holds the read end of a pipe and has inherited the lock, so nobody can come in between.  The pipe's end of file
-without a word before it means that the agent died.
+It reads a pipe and has inherited the lock, so nobody can come in between.  The pipe's end of file without a word
+before it means that the agent died.  Until then it is a shell that waits: an interpreter would cost every host of every
+run more than the switch itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import sys
 from deployer.agent.fault import FAULT, point
 from deployer.agent.layout import Layout
 
-DISMISSED = b"."
+DISMISSED = b".\n"
+WAIT = 'read -r word || exec "$@"'
 
 
 class Guard:
@@ -26,12 +28,12 @@ class Guard:
         point("guard.start")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-IS", program, "guard", str(files.root), files.app, files.target,
-                 str(reading), str(lock)],
-                stdin=subprocess.DEVNULL,
+                ["/bin/sh", "-c", WAIT, "guard", sys.executable, "-IS", program, "guard", str(files.root), files.app,
+                 files.target, str(lock)],
+                stdin=reading,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=(reading, lock),
+                pass_fds=(lock,),
                 start_new_session=True,
                 cwd="/",
                 env={name: value for name, value in os.environ.items() if name != FAULT},

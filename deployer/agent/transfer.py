@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.agent import durable
@@ -18,6 +19,15 @@ from deployer.core.manifest import File, Manifest
 _PARSED: dict[str, Manifest] = {}
 
 
+@dataclass(frozen=True)
+class Offered:
+    """A build that is on its way: its manifest as it arrived, and the contents that are lacking here."""
+
+    text: bytes
+    manifest: Manifest
+    lacking: list[File]
+
+
 def offer_build(request: requests.OfferBuild, host: Host) -> requests.Lacks:
     """Take a manifest, check that it is the build's, and say which contents are lacking here."""
     text = host.session.stream().read()
@@ -25,10 +35,10 @@ def offer_build(request: requests.OfferBuild, host: Host) -> requests.Lacks:
         text = _applied(manifest_text(host.files, request.base), text)
     if canonical.sha256(text) != request.build:
         raise Drift(f"the manifest that arrived is not that of build {request.build[:12]}", hint="run it again")
-    offered = manifest.parse(text)
-    host.offered[request.build] = offered
-    objects = Objects(host.files.objects)
-    return requests.Lacks([index for index, file in distinct(offered) if not objects.has(file)])
+    offered, objects = manifest.parse(text), Objects(host.files.objects)
+    lacking = [(index, file) for index, file in distinct(offered) if not objects.has(file)]
+    host.offered[request.build] = Offered(text, offered, [file for _, file in lacking])
+    return requests.Lacks([index for index, _ in lacking])
 
 
 def _applied(base: bytes, change: bytes) -> bytes:
@@ -43,8 +53,7 @@ def put_build(request: requests.PutBuild, host: Host) -> requests.Done:
     offered = host.offered.get(request.build)
     if offered is None:
         raise NotFound(f"build {request.build[:12]} was not offered in this session")
-    objects = Objects(host.files.objects)
-    lacking = [file for _, file in distinct(offered) if not objects.has(file)]
+    objects, lacking = Objects(host.files.objects), offered.lacking
     scratch = durable.temporary(host.files.objects)
     os.mkdir(scratch, 0o700)
     try:
@@ -60,8 +69,8 @@ def put_build(request: requests.PutBuild, host: Host) -> requests.Done:
     home = host.files.build(request.build)
     durable.make_directory(home)
     durable.sync_filesystem(host.files.objects)
-    durable.write(home / "manifest", offered.render(), mode=0o444, name="manifest")
-    _PARSED[request.build] = offered
+    durable.write(home / "manifest", offered.text, mode=0o444, name="manifest")
+    _PARSED[request.build] = offered.manifest
     return requests.Done()
 
 

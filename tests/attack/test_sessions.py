@@ -114,7 +114,7 @@ def test_a_run_whose_guard_was_killed_succeeds_all_the_same(deployed):
     deployed.deploy("ship")
     command = deployed.start("restart")
     guards = eventually(
-        lambda: [p.pid for p in procfs.everyone() if procfs.arguments(p.pid)[-5:-3] == [str(deployed.root), "tiny"]]
+        lambda: [p.pid for p in procfs.everyone() if procfs.arguments(p.pid)[-4:-2] == [str(deployed.root), "tiny"]]
     )
     os.kill(guards[0], signal.SIGKILL)
     _, told = command.communicate(timeout=60)
