@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Optional
 
-from deployer.agent import examine_kernel, examine_ports, examine_systemd, ledger, stage
+from deployer.agent import choice, examine_kernel, examine_ports, examine_systemd, ledger, stage
 from deployer.agent.context import Host
 from deployer.agent.finding import finding
 from deployer.core import requests
@@ -24,7 +24,7 @@ INODES = 50_000
 OLDEST = (3, 9)
 
 
-def examine(_: requests.Examine, host: Host) -> requests.Examined:
+def examine(asked: requests.Examine, host: Host) -> requests.Examined:
     """The findings, each with what to do where it is not well."""
     clock = time.time()
     known, damage = _ledger(host)
@@ -35,8 +35,8 @@ def examine(_: requests.Examine, host: Host) -> requests.Examined:
         *_disk(host),
         _root(host),
         *damage,
-        *examine_systemd.findings(host),
-        _manager(host),
+        *examine_systemd.findings(host, _name()),
+        _manager(host, asked.manager),
         *(examine_ports.findings(host, known, spec) if known else []),
         *examine_kernel.findings(),
     ]
@@ -66,13 +66,17 @@ def _python() -> dict[str, Any]:
     return finding("python3", found, ok=sys.version_info >= OLDEST, hint="the agent needs Python 3.9 or newer")
 
 
+def _name() -> str:
+    """The user that the agent is."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user without a name
+        return str(os.geteuid())
+
+
 def _user(spec: Optional[Spec]) -> dict[str, Any]:
     """Who the agent is, and with it whoever a process runs as that has no user of its own."""
-    try:
-        name = pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        name = str(os.geteuid())
-    by = os.environ.get("SUDO_USER")
+    name, by = _name(), os.environ.get("SUDO_USER")
     found = f"{name}, by sudo of {by}" if by else name
     if os.geteuid() != 0 or spec is None:
         return finding("user", found)
@@ -111,10 +115,14 @@ def _nearest(host: Host) -> Path:
     return place
 
 
-def _manager(host: Host) -> dict[str, Any]:
-    kind, running = host.manager.kind, host.manager.instances()
-    found = f"{kind}, {len(running)} processes"
-    if kind == "supervisor" and host.asked.target != "local":
-        hint = "`manager: systemd` starts them with the host; after a reboot `deploy start` does"
+def _manager(host: Host, wish: str) -> dict[str, Any]:
+    """Which one it is, and whether the one that is wished for can be had."""
+    kind, local = host.manager.kind, host.asked.target == "local"
+    found = f"{kind}, {len(host.manager.instances())} processes"
+    problem = () if kind == choice.SYSTEMD or wish == choice.SUPERVISOR else choice.hindrance()
+    if problem and wish == choice.SYSTEMD:
+        return finding("process manager", f"systemd is wished for, but {problem[0]}", ok=False, hint=problem[1])
+    if kind == choice.SUPERVISOR and not local:
+        hint = problem[1] if problem else "`manager: systemd` starts them with the host; else `deploy start` does"
         return finding("process manager", f"{found}; nothing starts them when the host boots", warn=True, hint=hint)
     return finding("process manager", found)

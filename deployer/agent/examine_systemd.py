@@ -1,60 +1,43 @@
-"""Is systemd there, and will it keep the processes of whoever deploys: after the logout, and from boot on?"""
+"""Is systemd there, and does it keep the processes of whoever deploys: after the logout, and from boot on?"""
 
 from __future__ import annotations
 
 import os
-import pwd
 import subprocess
 from typing import Any
 
+from deployer.agent import choice
 from deployer.agent.context import Host
 from deployer.agent.finding import finding
 from deployer.agent.systemctl import Systemctl
 
-LINGERING = "/var/lib/systemd/linger"
+UNKNOWN = "systemd, whose version is not known"
 
 
-def findings(host: Host) -> list[dict[str, Any]]:
-    """Its version, whether it answers us, and whether the manager of another user than root is always there."""
-    needed = host.manager.kind == "systemd"
+def findings(host: Host, user: str) -> list[dict[str, Any]]:
+    """Its version, whether it answers us where it has to, and whether the manager of a `user` is always there."""
     if not os.path.isdir("/run/systemd/system"):
-        return [
-            finding("init", "no systemd", ok=not needed, hint="give the target in deploy.yaml `manager: supervisor`")
-        ]
+        return [finding("init", "no systemd")]
     found = [finding("init", _version())]
     if os.geteuid() != 0 and host.asked.target != "local":
-        found.append(_lingering(needed=needed))
-    if needed and not Systemctl().answers():
-        found.append(
-            finding("systemd", "does not answer this user", ok=False, hint=f"see `lingering`; then {_again()}")
-        )
+        found.append(_lingering(user, needed=host.manager.kind == choice.SYSTEMD))
+    if host.manager.kind == choice.SYSTEMD and not Systemctl().answers():
+        hint = "`systemctl --user status` on the host says more"
+        found.append(finding("systemd", f"does not answer {user}", ok=False, hint=hint))
     return found
-
-
-def _again() -> str:
-    return f"`systemctl --user -M {_name()}@ status` says why"
 
 
 def _version() -> str:
     try:
         told = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return "systemd, whose version is not known"
-    lines = told.stdout.splitlines()
-    return lines[0] if lines else "systemd, whose version is not known"
+        return UNKNOWN
+    return next(iter(told.stdout.splitlines()), UNKNOWN)
 
 
-def _lingering(*, needed: bool) -> dict[str, Any]:
-    name = _name()
-    if os.path.exists(f"{LINGERING}/{name}"):
-        return finding("lingering", f"on for {name}")
-    why = "processes end with the last login and do not start at boot" if needed else "logins are slower"
-    hint = f"`sudo loginctl enable-linger {name}` on the host"
-    return finding("lingering", f"off for {name}: {why}", ok=not needed, warn=True, hint=hint)
-
-
-def _name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
+def _lingering(user: str, *, needed: bool) -> dict[str, Any]:
+    if choice.lingers(user):
+        return finding("lingering", f"on for {user}")
+    why = "processes end with the last login and do not start at boot" if needed else "every login takes longer"
+    hint = f"`sudo loginctl enable-linger {user}` on the host"
+    return finding("lingering", f"off for {user}: {why}", ok=not needed, warn=True, hint=hint)

@@ -339,7 +339,9 @@ class Events:
 
 @message
 class Examine:
-    """What `deploy doctor` wants to know of a host."""
+    """What `deploy doctor` wants to know of a host, for whose target `manager` is wished."""
+
+    manager: str
 
 
 @message

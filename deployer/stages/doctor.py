@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployer import settings as settings_
 from deployer.core import requests
@@ -37,8 +37,9 @@ class Finding:
 def examine(project: Project, name: str | None, narrow: Narrow) -> list[Finding]:
     """What this machine has for building, and what every host says of itself, or why it cannot be reached."""
     target = settings_.narrowed(settings_.target(project.settings, name), narrow.hosts, narrow.limit)
-    with reached(project, target) as fleet:
-        answers = fleet.ask(_examined)
+    wish = "supervisor" if target.is_local and target.manager == "auto" else target.manager
+    with reached(project, replace(target, manager="")) as fleet:  # a wish that cannot be granted must not end it here
+        answers = fleet.ask(lambda session: _examined(session, wish))
         lost = {**fleet.missing, **answers.failures}
         told = {**answers.replies, **{host: [_lost(host, error)] for host, error in lost.items()}}
     wanted = target.chosen or [host.host for host in target.hosts] or list(told)
@@ -49,9 +50,9 @@ def _lost(host: str, error: DeployError) -> Finding:
     return Finding(host, "agent", error.message, ok=False, hint=error.hint)
 
 
-def _examined(session: Session) -> list[Finding]:
+def _examined(session: Session, manager: str) -> list[Finding]:
     host, before = session.host.name, time.time()
-    told = session.call(requests.Examine(), requests.Examined)
+    told = session.call(requests.Examine(manager), requests.Examined)
     found = [Finding(host, f["name"], f["found"], f["ok"], f["hint"], f["warn"]) for f in told.findings]
     return [*found, skew(host, told.clock, before, time.time())]
 
