@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 from deployer.agent import durable
+from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.core import wire
 from deployer.core.errors import Drift
 from deployer.core.formation import Process, expand
 from deployer.core.ledger import Ledger
+
+ROOM, ROOM_SIZE = "room", 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -74,13 +79,33 @@ def read(files: Layout) -> Optional[Pending]:
 
 
 def write(files: Layout, pending: Pending) -> None:
-    """From here on the switch is to be confirmed or undone."""
+    """From here on the switch is to be confirmed or undone; the room that going back takes is kept free for it."""
+    _keep_room(files)
     durable.write(files.run / "pending", wire.dump(wire.encode(pending)), mode=0o600, name="pending")
 
 
 def forget(files: Layout) -> None:
     """The switch is confirmed or undone."""
+    give_room(files)
     durable.remove(files.run / "pending", name="pending")
+
+
+def give_room(files: Layout) -> None:
+    """Give up the room that was kept, on a disk that may be full: to launch a process takes some."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(files.run / ROOM)
+
+
+def _keep_room(files: Layout) -> None:
+    point("room.create")
+    descriptor = os.open(files.run / ROOM, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, ROOM_SIZE)
+    except BaseException:
+        give_room(files)
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def ports(files: Layout) -> dict[str, int]:

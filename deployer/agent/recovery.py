@@ -87,6 +87,7 @@ def restore_pending(files: Layout, manager: ProcessManager, why: str) -> bool:
     if waiting is None:
         return True
     before, after = waiting.before, waiting.after
+    pending.give_room(files)
     events.note(files, "restoring", release=after.version, text=f"{why}; {_serving(before)}")
     if before is None:
         durable.remove(files.current, name="current")
@@ -98,9 +99,9 @@ def restore_pending(files: Layout, manager: ProcessManager, why: str) -> bool:
         wanted, types = _as_it_was(files, before, waiting.ports) if before else ([], {})
         rolling.bring(manager, wanted, types, check=lambda: None)
         readiness.await_ready(manager, wanted, types, check=lambda: None)
-    except DeployError as error:
+    except (DeployError, OSError) as error:
         serves = False
-        events.note(files, "failing", release=before.version if before else None, text=error.message)
+        events.note(files, "failing", release=before.version if before else None, text=str(error))
     point("restore.restored")
     events.note(files, "restored" if serves else "mixed", release=before.version if before else None, text=why)
     pending.forget(files)

@@ -60,7 +60,11 @@ def undo(
 ) -> NoReturn:
     """Put back what served before on every host that was switched; `RunFailed`, or `RunMixed` where that failed too."""
     lost = [host for host, error in failures.items() if isinstance(error, HostUnreachable)]
-    errors = {**failures, **_restored(target, [host for host in switched if host not in lost])}
+    errors = dict(failures)
+    for host, error in _restored(target, [host for host in switched if host not in lost]).items():
+        if host in failures:
+            error.message = f"{failures[host].message}; {error.message}"
+        errors[host] = error
     tried = bool(switched) or any(
         isinstance(error, (RunFailed, RunMixed, HostUnreachable)) for error in errors.values()
     )
@@ -75,6 +79,22 @@ def undo(
     raise cls(
         _message(errors, worst), hint=_hint(worst, mixed, wanted), output=worst.output, details=details
     ) from worst
+
+
+def deserted(target: Target, switched: Mapping[str, requests.Switched], begun: float) -> dict[str, DeployError]:
+    """The hosts that have gone back by themselves while others switched, since `begun` (of the monotonic clock).
+
+    None has before `confirm_timeout` is over: until then they need not be asked.
+    """
+    if time.monotonic() - begun < target.settings.confirm_timeout:
+        return {}
+
+    def waits(session: Session) -> None:
+        if not session.call(requests.Look(), requests.Looked).pending:
+            raise RunFailed(f"{session.host.name}: it heard nothing for too long, and went back by itself")
+
+    changed = [session for session in target.chosen if switched[session.host.name].changed]
+    return target.fleet.ask(waits, changed).failures
 
 
 def _restored(target: Target, hosts: Sequence[str]) -> Mapping[str, DeployError]:

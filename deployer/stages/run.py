@@ -165,6 +165,7 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
             aftermath.undo(target, wanted, list(switched), failures, attempt=attempt, cause=cause)
 
     done: dict[str, requests.Switched] = {}
+    begun = time.monotonic()
     for batch in _batches(target):
         undo(done, _after_pause(target, wanted, list(done)) if done else {})
         if not alone:
@@ -173,6 +174,7 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
         answers = target.fleet.ask(switch, batch)
         done.update(answers.replies)
         undo(done, answers.failures)
+    undo(done, aftermath.deserted(target, done, begun))
     return done
 
 

@@ -1,7 +1,7 @@
 """The tiny app: `server.py web`, `worker` or `release`, each behaving as the file behaviour/TYPE says.
 
-ok | fail-health | never-bind | crash | crash-after SECONDS | ignore-sigterm | fork | print-secrets
-| fail | slow SECONDS (release, or web before it binds)
+ok | fail-health | fail-health-if PATH | never-bind | crash | crash-after SECONDS | ignore-sigterm | fork
+| print-secrets | fail | slow SECONDS (release, or web before it binds)
 """
 
 import os
@@ -14,7 +14,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 RELEASE = os.environ.get("DEPLOY_RELEASE", "")
 kind = sys.argv[1]
-behaviour, _, seconds = (HERE / "behaviour" / kind).read_text().strip().partition(" ")
+behaviour, _, more = (HERE / "behaviour" / kind).read_text().strip().partition(" ")
 
 
 def say(text):
@@ -32,7 +32,8 @@ def note(name, text):
 
 def answer(path):
     if path == "/up":
-        return (500, b"sick\n") if behaviour == "fail-health" else (200, f"ok {RELEASE}\n".encode())
+        sick = behaviour == "fail-health" or (behaviour == "fail-health-if" and os.path.exists(more))
+        return (500, b"sick\n") if sick else (200, f"ok {RELEASE}\n".encode())
     if path == "/":
         return 200, (HERE / "text.txt").read_bytes()
     if path.startswith("/env/"):  # a variable's very bytes
@@ -55,7 +56,7 @@ def serve(port):
     say(f"listens on {port}")
     while True:
         if behaviour == "crash-after":
-            left = started + float(seconds) - time.monotonic()
+            left = started + float(more) - time.monotonic()
             if left <= 0:
                 say("crashes now")
                 os._exit(3)
@@ -85,7 +86,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN if behaviour == "ignore-sigterm" el
 if kind == "release":
     say("migrates")
     if behaviour == "slow":
-        time.sleep(float(seconds))
+        time.sleep(float(more))
     note("migrations", RELEASE)
     sys.exit("release: failed as asked" if behaviour == "fail" else 0)
 if behaviour == "crash":
@@ -103,11 +104,11 @@ if behaviour == "fork":  # children of its own, which die only with the whole pr
             os._exit(0)
 if kind == "web" and behaviour != "never-bind":
     if behaviour == "slow":
-        time.sleep(float(seconds))
+        time.sleep(float(more))
     serve(int(os.environ["PORT"]))
 say("works")
 while True:
-    if behaviour == "crash-after" and time.monotonic() > started + float(seconds):
+    if behaviour == "crash-after" and time.monotonic() > started + float(more):
         say("crashes now")
         os._exit(3)
     time.sleep(0.2)
