@@ -75,12 +75,17 @@ def release(
         "at": target.operator.now(),
         "cause": cause,
     }
+    _append(target, name, body)
+    target.report(Event(DONE, f"releasing {name}"))
+    return Released(spec.version, build, staged.config, previous)
+
+
+def _append(target: Target, name: str, body: Mapping[str, object]) -> None:
+    """Write the record; who does not take its copy gets it with the next run."""
     lost = target.book.append("release", body)
     for host, error in lost.items():
         target.report(Event(WARNING, f"{name} is not in its ledger yet: {error.message}", host))
     target.fleet.missing.update(lost)
-    target.report(Event(DONE, f"releasing {name}"))
-    return Released(spec.version, build, staged.config, previous)
 
 
 def config_of(target: Target, version: int) -> Variables:
