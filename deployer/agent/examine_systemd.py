@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import subprocess
 from typing import Any
@@ -24,7 +25,21 @@ def findings(host: Host, user: str) -> list[dict[str, Any]]:
     if host.manager.kind == choice.SYSTEMD and not Systemctl().answers():
         hint = "`systemctl --user status` on the host says more"
         found.append(finding("systemd", f"does not answer {user}", ok=False, hint=hint))
+    elif host.manager.kind == choice.SYSTEMD and os.geteuid() != 0:
+        found.append(_journal(user))
     return found
+
+
+def _journal(user: str) -> dict[str, Any]:
+    """Whether the user may read what its processes write."""
+    mine = [
+        *glob.glob(f"/var/log/journal/*/user-{os.geteuid()}.journal"),
+        *glob.glob("/var/log/journal/*/system.journal"),
+    ]
+    shared = glob.glob("/run/log/journal/*/system.journal")
+    readable = any(os.access(path, os.R_OK) for path in (*mine, *shared))
+    hint = f"`sudo usermod --append --groups systemd-journal {user}` on the host"
+    return finding("journal", "readable" if readable else f"not readable for {user}", warn=not readable, hint=hint)
 
 
 def _version() -> str:
