@@ -1,4 +1,4 @@
-"""The requests by which builds, agents and releases come onto a host, and from there to another one."""
+"""By which requests do builds, agents and releases come onto a host, are checked there, go on to another, and go?"""
 
 from __future__ import annotations
 
@@ -83,3 +83,38 @@ class Staged:
 
     config: str
     spec: str
+
+
+@message
+class Verify:
+    """Check releases by their digests; `config` and `spec` are what the ledger says of each."""
+
+    version: int
+    build: str
+    config: str
+    spec: str
+
+
+@message
+class Problems:
+    """What does not match, one a line; empty where all does."""
+
+    problems: list[str]
+
+
+@message
+class Prune:
+    """Remove all releases but these, then the builds and contents that nothing needs."""
+
+    keep: list[int]
+    keep_builds: list[str]
+
+
+@message
+class Pruned:
+    """What went away."""
+
+    releases: list[int]
+    builds: list[str]
+    objects: int
+    bytes: int

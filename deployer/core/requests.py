@@ -1,7 +1,7 @@
 """What can an operator ask of a host's agent?  Requests and replies, frozen; each request is one verb.
 
-`agent/verbs.py` has the table of who answers what; what brings builds and releases to a host is in `deliveries.py`.
-Times are RFC 3339 UTC, durations seconds, sizes bytes.
+`agent/verbs.py` has the table of who answers what; what brings builds and releases, checks and removes them is in
+`deliveries.py`.  Times are RFC 3339 UTC, durations seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from typing import Any, Optional
 from deployer.core.deliveries import (
     Lacks,
     OfferBuild,
+    Problems,
+    Prune,
+    Pruned,
     PutAgent,
     PutBuild,
     PutTool,
@@ -20,6 +23,7 @@ from deployer.core.deliveries import (
     ReadManifest,
     Stage,
     Staged,
+    Verify,
 )
 from deployer.core.message import message
 from deployer.core.secret import Secret
@@ -264,41 +268,6 @@ class ReadSpec:
     """The spec of a release that is present here."""
 
     version: int
-
-
-@message
-class Verify:
-    """Check releases by their digests; `config` and `spec` are what the ledger says of each."""
-
-    version: int
-    build: str
-    config: str
-    spec: str
-
-
-@message
-class Problems:
-    """What does not match, one a line; empty where all does."""
-
-    problems: list[str]
-
-
-@message
-class Prune:
-    """Remove all releases but these, then the builds and contents that nothing needs."""
-
-    keep: list[int]
-    keep_builds: list[str]
-
-
-@message
-class Pruned:
-    """What went away."""
-
-    releases: list[int]
-    builds: list[str]
-    objects: int
-    bytes: int
 
 
 @message
