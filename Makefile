@@ -8,11 +8,11 @@ FAST := tests/core tests/settings tests/test_architecture.py tests/test_docs.py 
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-stop test test-fast lint format bench clean
+.PHONY: help setup demo demo-stop test test-fast lint format bench bench-fleet clean
 
 help: ## say what there is
 	@echo "deployer: strict build, release and run deployments.  Say one of:"
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 	@echo "It needs git and Python 3.11 or newer; Node.js only for the tests of Node apps."
 	@echo "As root on Debian with mmdebstrap and systemd-container, make test boots real hosts too: see CONTRIBUTING.md."
 
@@ -49,6 +49,9 @@ format: $(STAMP) ## let ruff mend what it can
 
 bench: $(STAMP) ## measure; docs/performance.md has the figures
 	@$(BIN)/python -m benchmarks
+
+bench-fleet: $(STAMP) ## measure beside Capistrano on real hosts, as root: 25 minutes; ARGS="--hosts 1,5" for less
+	@$(BIN)/python -m benchmarks.fleet $(ARGS)
 
 clean: ## remove all that these commands made, the demo too
 	@if test -d .demo -a -x $(BIN)/python; then $(BIN)/python examples/demo.py clean; fi

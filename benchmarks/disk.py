@@ -38,12 +38,12 @@ def journaled(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def mounted(folder: Path) -> Iterator[Path]:
-    """A new ext4 with a journal, in a sparse file, mounted."""
+def mounted(folder: Path, *, size: int = SIZE) -> Iterator[Path]:
+    """A new ext4 with a journal, in a sparse file of `size` bytes, mounted."""
     image, place = folder / "disk", folder / "mounted"
     place.mkdir()
     with image.open("wb") as file:
-        file.truncate(SIZE)
+        file.truncate(size)
     call("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(image))
     call("mount", "-o", "loop", str(image), str(place))
     try:

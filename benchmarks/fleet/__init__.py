@@ -1,0 +1,1 @@
+"""How does deployer compare with Capistrano on the same hosts with the same app?  `make bench-fleet`."""
