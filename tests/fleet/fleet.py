@@ -147,9 +147,9 @@ class Fleet(Deployed):
             for mark in marks:
                 mark.unlink()
 
-    def sessions(self, name: str) -> int:
-        """How many agents serve an operator on a host."""
-        return int(self[name].run("pgrep -fc 'agent/[0-9a-f]+.pyz serve'", check=False).stdout)
+    def free(self, name: str) -> bool:
+        """Whether nobody holds the lock on a host: its last writer is gone, and its guard has done what it must."""
+        return self[name].run(f"flock -n /{ROOT}/lock true", check=False).returncode == 0
 
     # What the hosts are like
 

@@ -9,7 +9,7 @@ def test_a_line_that_is_cut_in_the_middle_of_the_transfer_leaves_no_half_build(f
     with fleet.watch() as watch:
         with fleet.begun("ship", "--json", at=("web2", "object.create:20")) as ship:
             fleet["web2"].unplug()
-        eventually(lambda: not fleet.sessions("web2"), what="web2's agent to miss its operator")
+        eventually(lambda: fleet.free("web2"), what="web2's agent to miss its operator")
         assert list(fleet.of("web2").glob("objects/.tmp-*")) == []
         fleet["web2"].plug()
         told = ship.ended(code=40)
@@ -27,8 +27,8 @@ def test_a_host_that_hears_nothing_after_the_switch_goes_back_by_itself_and_so_d
     with fleet.watch() as watch:
         with fleet.begun("ship", "--json", at=("web2", "switch.ready")) as ship:
             fleet["web2"].unplug()
-        eventually(lambda: fleet.get_from("web2") == served and fleet.pending() != ["web2"], what="web2 to go back")
-        eventually(lambda: not fleet.sessions("web2"), what="web2's agent to end")
+        eventually(lambda: fleet.free("web2"), what="web2 to go back")
+        assert fleet.get_from("web2") == served
         assert fleet.serves()["web2"] == serving["web2"]
         assert ship.process.poll() is None, "the operator waits for a host that was heard less than 30 s ago"
         fleet["web2"].plug()
@@ -52,7 +52,7 @@ def test_a_line_that_is_cut_before_the_confirmation_arrives_is_told_as_mixed(fle
     with fleet.watch() as watch:
         with fleet.begun("ship", "--json", at=("web1", "ledger.create:2")) as ship:
             fleet["web2"].unplug()
-        eventually(lambda: not fleet.sessions("web2"), what="web2's agent to end")
+        eventually(lambda: fleet.free("web2"), what="web2 to go back")
         fleet["web2"].plug()
         told = ship.ended(code=31)
     hosts = {host["host"]: host for host in told["error"]["hosts"]}
