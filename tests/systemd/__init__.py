@@ -1,0 +1,1 @@
+"""Processes under systemd, on a real host."""
