@@ -30,12 +30,13 @@ class Answers(Generic[T]):
 
 
 def first_of(failures: dict[str, DeployError]) -> DeployError:
-    """One failure for all: the first, whose details name every host that failed."""
+    """One failure for all: the first, whose details name every host that failed.  Twice is as once."""
     name, first = next(iter(failures.items()))
     first.details.setdefault("hosts", [{"host": h, "ok": False, "error": e.message} for h, e in failures.items()])
     if len(failures) > 1:
         others = ", ".join(host for host in failures if host != name)
-        first.message = f"{first.message} (and {len(failures) - 1} more: {others})"
+        more = f" (and {len(failures) - 1} more: {others})"
+        first.message = first.message.removesuffix(more) + more
     return first
 
 
