@@ -212,7 +212,7 @@ def _primary(fleet: Fleet, name: str, report: Report, *, stand_in: bool) -> Sess
         return fleet.named(name)
     except HostUnreachable as error:
         if not fleet.sessions:
-            raise first_of(fleet.missing) from None
+            raise
         if not stand_in:
             error.hint += (
                 "; its ledger counts: if it is lost for good, `deploy ledger promote HOST` makes another host's copy"

@@ -82,9 +82,15 @@ class Fleet(Deployed):
     def _entry(self, name: str, *, web: bool) -> str:
         return f"{{host: {name}, path: {self.of(name)}{'' if web else ', runs: [worker]'}}}"
 
+    def rename(self, name: str, other: str) -> None:
+        """Call a host by another name in deploy.yaml and for ssh."""
+        self.sshds[other] = self.sshds.pop(name)
+        self.sshds[other].operator(self.home, other)
+        self.declare(*[other if known == name else known for known in self.names])
+
     def of(self, name: str) -> Path:
         """The root of a host."""
-        return self.place / name / "root"
+        return self.sshds[name].folder / "root"
 
     @contextlib.contextmanager
     def down(self, *names: str) -> Iterator[None]:
@@ -128,12 +134,13 @@ class Fleet(Deployed):
     def runs(self, name: str) -> dict[str, str]:
         """The processes that run on a host, by name: of which release."""
         found = {}
-        for instance in self._manager(name).instances():
+        for instance in self.manager(name).instances():
             if instance.state in ("up", "starting"):
                 found[instance.process.name] = f"v{instance.process.release}"
         return found
 
-    def _manager(self, name: str) -> Supervisor:
+    def manager(self, name: str) -> Supervisor:
+        """What keeps a host's processes alive."""
         return Supervisor(Layout(self.of(name), APP, TARGET))
 
     def differences(self) -> list[str]:
@@ -157,7 +164,7 @@ class Fleet(Deployed):
 
     def _end(self, name: str) -> None:
         with contextlib.suppress(Exception):
-            self._manager(name).shutdown()
+            self.manager(name).shutdown()
         with contextlib.suppress(OSError, ValueError):
             os.kill(int((self.of(name) / "run" / "supervisord.pid").read_text()), 9)
 
