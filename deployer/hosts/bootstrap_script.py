@@ -30,8 +30,12 @@ def main() -> None:
     except OSError as error:
         fail("path", "{}: {}".format(error.filename or asked["root"], error.strerror))
     tell({"starts": program})
-    os.chdir("/")
-    os.execv(sys.executable, [sys.executable, "-IS", program, "serve"])
+    os.chdir(root)
+    sys.path.insert(0, program)
+    sys.argv = [program, "serve"]
+    from deployer.agent.__main__ import main as serve  # noqa: PLC0415 - the agent's, in this very interpreter
+
+    serve()
 
 
 def root_of(asked: "dict[str, str]") -> str:

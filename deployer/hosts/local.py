@@ -38,13 +38,13 @@ class Local:
             raise HostUnreachable(
                 f"{error.filename or program}: {error.strerror}", hint="give `targets.local.path` another folder"
             ) from error
-        return LocalChannel([sys.executable, "-IS", str(program), "serve"])
+        return LocalChannel([sys.executable, "-IS", str(program), "serve"], self.root)
 
 
 class LocalChannel:
     """An agent that runs as our subprocess."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], root: str) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the agent
         self._process = subprocess.Popen(
             command,
@@ -53,7 +53,7 @@ class LocalChannel:
             bufsize=0,
             stderr=self._stderr,
             start_new_session=True,
-            cwd="/",
+            cwd=root,
             env=_environment(),
         )
         self._pipe = cast("BinaryIO", self._process.stdout)
