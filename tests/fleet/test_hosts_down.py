@@ -72,6 +72,21 @@ def test_a_host_whose_power_is_cut_in_the_midst_of_a_run_goes_back_like_all_othe
     assert set(fleet.answers().values()) == {text}
 
 
+def test_a_host_that_is_rebooted_in_the_midst_of_a_switch_goes_back_like_all_others(fleet):
+    served, serving = fleet.answered(), fleet.serves()
+    text = fleet.say()
+    with fleet.watch("web1", "web3") as watch:
+        with fleet.begun("ship", "--json", at=("web2", "switch.launched")) as ship:
+            fleet["web2"].reboot()
+        told = ship.ended(code=30)
+    assert {host["host"]: host["ok"] for host in told["error"]["hosts"]} == {"web1": True, "web2": False, "web3": True}
+    watch.served(only=[served, text])
+    assert fleet.serves() == serving
+    assert fleet.answered() == served
+    fleet.heals()
+    assert fleet.answered() == text
+
+
 def test_a_host_that_goes_down_and_stays_down_is_told_as_unknown(fleet):
     served, serving = fleet.answered(), fleet.serves()
     fleet.say()
