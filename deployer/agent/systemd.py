@@ -47,7 +47,7 @@ class Systemd:
         known, wanted = self._known(), systemd_wanted.read(self._files)
         names = {self._name(process) for process in wanted}
         self._end([name for name, unit in known.items() if name not in names and _lives(unit)])
-        self._begin(wanted)
+        self._begin([process for process in wanted if self._units.knows(process.type)], known)
 
     def instances(self) -> list[Instance]:
         """All processes that the files name or that systemd still runs."""
@@ -62,14 +62,14 @@ class Systemd:
         if not processes:
             return
         self._units.prepare()
+        self._units.install([types[name] for name in sorted({process.type for process in processes})])
         wanted = {self._name(process): process for process in systemd_wanted.read(self._files)}
         new = [process for process in processes if wanted.get(self._name(process)) != process]
         self.stop([wanted[self._name(process)] for process in new if self._name(process) in wanted])
         for process in new:
             endings.forget(self._root, process.type, process.release, process.number)
             systemd_wanted.add(self._files, process)
-        self._units.install([types[name] for name in sorted({process.type for process in processes})])
-        self._begin(processes)
+        self._begin(processes, self._known())
 
     def stop(self, processes: Sequence[Process], *, wait: bool = True) -> None:
         """End these for good, all at the same time; what has left the process's group is in its control group still."""
@@ -101,10 +101,9 @@ class Systemd:
         self.stop([instance.process for instance in self.instances()])
         self._units.remove()
 
-    def _begin(self, processes: Sequence[Process]) -> None:
-        """Start those that do not run, nor will soon."""
-        known = self._known()
-        dead = [name for name in map(self._name, processes) if not _lives(known.get(name, {}))]
+    def _begin(self, processes: Sequence[Process], known: Mapping[str, Mapping[str, str]]) -> None:
+        """Start those that do not run, nor will soon, by what is `known` of them."""
+        dead = [name for name in map(self._name, processes) if not _lives(known.get(name, {}), on=True)]
         self._forgive([name for name in dead if name in known])
         if dead:
             self._systemctl.tell("start", *dead, options=["--no-block"])
@@ -167,9 +166,12 @@ class Systemd:
         return unit_files.unit_name(self._files, process)
 
 
-def _lives(unit: Mapping[str, str]) -> bool:
-    """Whether it runs, or will without another word."""
-    return unit.get("ActiveState", "inactive") not in DEAD or bool(unit.get("Job"))
+def _lives(unit: Mapping[str, str], *, on: bool = False) -> bool:
+    """Whether it runs, or will without another word; with `on`, whether it goes on to: one that is stopping does not."""
+    state = unit.get("ActiveState", "inactive")
+    if on and state == "deactivating":
+        return False
+    return state not in DEAD or bool(unit.get("Job"))
 
 
 def _state(unit: Mapping[str, str], *, wanted: bool, launched: bool, recorded: bool) -> str:

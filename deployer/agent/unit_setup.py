@@ -90,6 +90,10 @@ class UnitSetup:
         if changed:
             self._systemctl.tell("daemon-reload")
 
+    def knows(self, kind: str) -> bool:
+        """Whether there is a template for this process type: somebody may have removed it."""
+        return (self._systemctl.units / unit_files.template_name(self._files, kind)).exists()
+
     def remove(self) -> None:
         """Take away what `prepare` and `install` have made; the host starts nothing of this target any more."""
         found = self._systemctl.units.glob(f"{self._files.app}-{self._files.target}*.service")
