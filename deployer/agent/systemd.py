@@ -167,7 +167,7 @@ class Systemd:
 
 
 def _lives(unit: Mapping[str, str], *, on: bool = False) -> bool:
-    """Whether it runs, or will without another word; with `on`, whether it goes on to: one that is stopping does not."""
+    """Whether it runs, or will without another word; with `on`, whether it also goes on: what is stopping does not."""
     state = unit.get("ActiveState", "inactive")
     if on and state == "deactivating":
         return False
