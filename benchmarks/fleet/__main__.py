@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -38,15 +39,17 @@ def main() -> int:
         )
         sys.stderr.write(f"{line}: {one.cost.wall:.2f} s\n")
 
-    for count in map(int, asked.hosts.split(",")):
-        slow = 0 if asked.near or count not in SLOW else 1
-        on_fleet(count, asked.rounds or ROUNDS.get(count, 1), slow, tell, alone=asked.alone)
-    if not asked.near:
-        on_fleet(1, 2, 0, tell, suite="bullseye", alone=True)
-    if asked.json:
-        asked.json.write_text(json.dumps([one.document() for one in taken], indent=1) + "\n")
-    print(tables(taken))
-    print(f"\nMeasured in {time.monotonic() - begun:.0f} s.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the hosts are to go whatever ends us
+    try:
+        for count in map(int, asked.hosts.split(",")):
+            slow = 0 if asked.near or count not in SLOW else 1
+            on_fleet(count, asked.rounds or ROUNDS.get(count, 1), slow, tell, alone=asked.alone)
+        if not asked.near:
+            on_fleet(1, 2, 0, tell, suite="bullseye", alone=True)
+    finally:
+        if asked.json:
+            asked.json.write_text(json.dumps([one.document() for one in taken], indent=1) + "\n")
+        sys.stdout.write(f"{tables(taken)}\n\nMeasured in {time.monotonic() - begun:.0f} s.\n")
     return 0
 
 
