@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from deployer.core.errors import HostUnreachable
-from deployer.hosts import bootstrap
+from deployer.hosts import bootstrap, quick_paramiko
 from deployer.hosts.ssh_settings import SshSettings
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ class SshAccess:
 
     @property
     def logins(self) -> Logins:
-        """The logins.  paramiko and fabric are imported here: only commands that connect pay for them."""
+        """The logins.  paramiko is imported here: only commands that connect pay for them."""
         with self._making:
             if self._made is None:
-                from deployer.hosts.ssh_connect import Logins  # noqa: PLC0415 - a quarter of a second
+                quick_paramiko.load()
+                from deployer.hosts.ssh_connect import Logins  # noqa: PLC0415 - a tenth of a second
 
                 self._made = Logins(self.settings, self._home, self._ask)
             return self._made

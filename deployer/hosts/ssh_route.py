@@ -1,10 +1,11 @@
 """Where does a host's name lead?  What ssh_config(5) and deploy.yaml say: address, user, keys, the way there.
 
-fabric's Connection reads the configuration, and never connects.  Imported only where a host is reached over SSH.
+Imported only where a host is reached over SSH.
 """
 
 from __future__ import annotations
 
+import getpass
 import glob
 import os
 import re
@@ -12,16 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fabric.config import Config  # type: ignore[import-untyped]
-from fabric.connection import Connection  # type: ignore[import-untyped]
 from paramiko.config import SSHConfig  # type: ignore[import-untyped]
 from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize  # type: ignore[import-untyped]
 
 from deployer.core.errors import SettingsError
+from deployer.hosts import quick_paramiko
 
 SYSTEM = Path("/etc/ssh")
 PORT = 22
 DEEPEST = 16  # files that include each other, as in ssh
+NAMED = re.compile(r"(?:(?P<user>.*)@)?(?P<host>\[.+\]|[^:]*|.*:.*:.*?)(?::(?P<port>[0-9]+))?\Z")  # user@host:port
 UNSAFE = re.compile(r"^-|[\s'\"`$\\;&<>|(){}\x00-\x1f\x7f]")  # what ssh itself refuses in a name, for ProxyCommand
 
 
@@ -52,14 +53,14 @@ class Routes:
     """The caller's ssh configuration, read once."""
 
     def __init__(self, home: Path) -> None:
+        quick_paramiko.load()
         self._home = home
-        parsed = SSHConfig()
+        self._config = SSHConfig()
         for path in (home / ".ssh" / "config", SYSTEM / "ssh_config"):
             try:
-                parsed.parse(_lines(path, path.parent, 0))
+                self._config.parse(_lines(path, path.parent, 0))
             except ConfigParseError as error:
                 raise SettingsError(f"{path}: {error}", hint=f"mend {path}") from error
-        self._config = Config(ssh_config=parsed, lazy=True)
 
     def to(self, name: str, *, user: str = "", port: int = 0) -> Route:
         """The way to `name`; `user` and `port`, where given, win over the configuration's."""
@@ -73,9 +74,10 @@ class Routes:
             raise SettingsError(f"{name}: in ~/.ssh/config: {error}", hint="mend ~/.ssh/config") from error
 
     def _route(self, name: str, user: str | None, port: int | None, through: Route | None) -> Route:
-        # gateway=False: fabric visits the hosts of a ProxyJump in the wrong order, and checks no keys there
-        found = Connection(name, user=user, port=port, config=self._config, gateway=False)
-        said, host, number = found.ssh_config, str(found.host), int(found.port)
+        given = NAMED.match(name)
+        assert given is not None  # whatever is no port belongs to the name
+        said = self._config.lookup(given["host"].strip("[]"))
+        host, number = str(said["hostname"]), port or int(given["port"] or said.get("port", PORT))
         if UNSAFE.search(host):
             raise SettingsError(f"{name}: {host!r} is not a host's name", hint="mend HostName in ~/.ssh/config")
         jump = "none" if through else said.get("proxyjump", "none")
@@ -86,7 +88,7 @@ class Routes:
             name=name,
             host=host,
             port=number,
-            user=str(found.user),
+            user=user or given["user"] or said.get("user") or getpass.getuser(),
             known_as=(said.get("hostkeyalias") or (host if number == PORT else f"[{host}]:{number}")).lower(),
             identities=tuple(os.path.expanduser(path) for path in said.get("identityfile", [])),
             only_identities=said.get("identitiesonly", "no") == "yes",

@@ -1,6 +1,8 @@
 """ssh's configuration leads to a host; over jump hosts and ProxyCommands too."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,20 @@ def test_a_proxy_command_that_fails(over_ssh):
     over_ssh.name = "by-command"
     with pytest.raises(HostUnreachable, match=r"by-command: .*by its ProxyCommand closed the connection"):
         over_ssh.host().start()
+
+
+def test_match_exec_decides_as_for_ssh(tmp_path):
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text(
+        "Match exec true\n  User yes\nMatch exec false\n  Port 2222\nHost web1\n  HostName 192.0.2.1\n"
+    )
+    found = Routes(tmp_path).to("web1")
+    assert (found.host, found.user, found.port) == ("192.0.2.1", "yes", 22)
+
+
+def test_no_command_pays_for_invoke():
+    script = (
+        "import sys; from deployer.hosts import quick_paramiko; quick_paramiko.load();"
+        " import deployer.hosts.ssh_connect, deployer.hosts.ssh_channel; assert 'invoke' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
