@@ -20,7 +20,12 @@ def claim(request: requests.Claim, host: Host) -> requests.Claimed:
     host.lock.take(holder, request.wait, lambda text: host.session.event("waiting", text), host.session.check)
     if not pending.name(host.files):
         pending.keep_name(host.files, host.asked.host)
-    key = config.key(host.files) if request.key is None else config.take_key(host.files, request.key)
+    if request.key is None:
+        key = config.key(host.files)
+    else:
+        if request.tidy:
+            config.check_key(host.files, request.key)
+        key = config.take_key(host.files, request.key)
     recovered = recovery.recover(host.files, host.manager) if request.tidy else []
     return requests.Claimed(Secret(key.hex()), recovered)
 

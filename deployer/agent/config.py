@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from deployer.agent import durable, stage
+from deployer.agent import durable, ledger, stage
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.core import release, requests
-from deployer.core.errors import NotFound
+from deployer.core.errors import Drift, NotFound
 from deployer.core.secret import Secret
 
 KEY_BYTES = 32
@@ -52,6 +52,15 @@ def key(files: Layout) -> bytes:
     except FileNotFoundError:
         durable.write(files.key, os.urandom(KEY_BYTES), mode=0o400, name="key")
         return files.key.read_bytes()
+
+
+def check_key(files: Layout, given: Secret) -> None:
+    """`Drift` where the records that are here go with another key: it is never lost to that of a wrong primary."""
+    if files.key.exists() and files.key.read_bytes().hex() != given.reveal() and ledger.raw(files):
+        raise Drift(
+            f"{files.key} is not the primary's, and there are records that go with it",
+            hint="`deploy ledger verify` compares the ledgers; the one that counts should have the right key",
+        )
 
 
 def take_key(files: Layout, given: Secret) -> bytes:

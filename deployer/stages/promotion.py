@@ -17,7 +17,7 @@ from deployer.hosts.session import Session
 from deployer.ledger.book import copies_of, lines
 from deployer.stages.events import Report
 from deployer.stages.ledgers import Ledgers
-from deployer.stages.target import claim, claiming
+from deployer.stages.target import claim, claim_copies, claiming
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ def planned(ledgers: Ledgers, host: str, *, set_aside: bool) -> Plan:
 def promote(ledgers: Ledgers, plan: Plan, *, command: str, wait: float, report: Report) -> Promoted:
     """Do it; every host that can be reached has the same ledger when this returns."""
     fleet, operator = ledgers.fleet, ledgers.project.operator
-    aside = [session for session in fleet.sessions if session.host.name in plan.aside]
-    first = fleet.named(plan.source)
-    claim(fleet, first, claiming(operator, command, wait), report=report, untidy=aside)
+    first, asked = fleet.named(plan.source), claiming(operator, command, wait)
+    key = claim(first, asked, report)
+    claim_copies(fleet, first, asked, key, report, tidy=False)
     if copies_of(fleet).all() != ledgers.copies:
         raise TargetLocked("the ledger was added to meanwhile", hint="run the command again")
     body: dict[str, object] = {"host": plan.host, "by": operator.who, "at": operator.now()}

@@ -12,6 +12,7 @@ from deployer import settings as settings_
 from deployer.core import requests, wire
 from deployer.core.errors import DeployError, Drift, HostUnreachable, TargetLocked
 from deployer.core.ledger import Ledger
+from deployer.core.secret import Secret
 from deployer.hosts.fleet import Answers, Fleet, connected, first_of
 from deployer.hosts.host import Host
 from deployer.hosts.local import NAME as LOCAL_HOST
@@ -140,12 +141,12 @@ def opened(
             fleet.missing = {host: why for host, why in fleet.missing.items() if host in (name, *target.chosen)}
         primary = _primary(fleet, name, report, stand_in=partial and not write)
         _judge_missing(fleet, report, partial=partial, allowed=narrow.allow_missing)
-        if asked:
-            claim(fleet, primary, asked, report=report)
+        key = claim(primary, asked, report) if asked else None
         book = Book(fleet, primary)
         caught_up = {}
-        if write:
+        if asked:
             _still_counts(target, book)
+            claim_copies(fleet, primary, asked, key, report)
             caught_up = book.bring_up_to_date()
         for host, records in caught_up.items():
             report(Event(DONE, f"its ledger had missed {records} records", host))
@@ -252,25 +253,31 @@ def _ahead(target: TargetSettings, asked: requests.Claim | None) -> list[Any]:
     return [asked, READ] if len(target.hosts) <= 1 else []
 
 
-def claim(
-    fleet: Fleet, first: Session, asked: requests.Claim, *, report: Report, untidy: Sequence[Session] = ()
-) -> None:
-    """Become the target's one writer: `first` on the primary, which decides between two, then on the others.
+def claim(first: Session, asked: requests.Claim, report: Report) -> Secret:
+    """Become the target's one writer on the primary, which decides between two; the key of the config's digests."""
+    told = first.call(asked, requests.Claimed, heard=Listener(report, first), then=[READ])
+    _tell(first, told, report)
+    return told.key
 
-    The config's key comes from `first`.  On the `untidy` nothing is cleaned up that was left there.
-    """
-    told = {first.host.name: first.call(asked, requests.Claimed, heard=Listener(report, first), then=[READ])}
-    key = told[first.host.name].key
+
+def claim_copies(
+    fleet: Fleet, first: Session, asked: requests.Claim, key: Secret | None, report: Report, *, tidy: bool = True
+) -> None:
+    """Become the one writer on all other hosts, too; they get the key.  Once it is known that their ledgers fit."""
 
     def one(session: Session) -> requests.Claimed:
-        wait, tidy = max(asked.wait, 5), session not in untidy
-        request = requests.Claim(wait, asked.who, asked.command, asked.at, key, tidy=tidy)
+        request = requests.Claim(max(asked.wait, 5), asked.who, asked.command, asked.at, key, tidy=tidy)
         return session.call(request, requests.Claimed, heard=Listener(report, session))
 
-    told.update(fleet.ask(one, [session for session in fleet.sessions if session is not first]).all())
-    for host, claimed in told.items():
-        for what in claimed.recovered:
-            report(Event(WARNING, what, host))
+    others = [session for session in fleet.sessions if session is not first]
+    told = fleet.ask(one, others).all()
+    for session in others:
+        _tell(session, told[session.host.name], report)
+
+
+def _tell(session: Session, claimed: requests.Claimed, report: Report) -> None:
+    for what in claimed.recovered:
+        report(Event(WARNING, what, session.host.name))
 
 
 class Listener:

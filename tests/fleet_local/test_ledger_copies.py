@@ -113,19 +113,20 @@ def test_a_fork_is_refused_with_both_heads_and_changes_nothing(fleet, tmp_path):
 
 def test_an_altered_copy_is_refused_and_verify_still_tells_of_all_hosts(fleet):
     fleet.deploy("ship")
-    record = fleet.of("web2") / "ledger" / "00000002"
+    record = fleet.of("web2") / "ledger" / "00000001"
     whole = record.read_bytes()
     record.chmod(0o644)
-    record.write_bytes(whole.replace(b"succeeded", b"forgotten"))
+    record.write_bytes(whole.replace(b'"ship"', b'"shop"'))
     refused = fleet.run("run")
     assert refused.code == 50
     assert "web2" in refused.err
     verified = fleet.json("ledger", "verify", code=50)
     states = {host["host"]: (host["state"], host["at"]) for host in verified["hosts"]}
-    assert states == {"web1": ("same", None), "web2": ("altered", 2), "web3": ("same", None)}
+    assert states == {"web1": ("same", None), "web2": ("altered", 1), "web3": ("same", None)}
     altered = verified["hosts"][1]
     assert altered["here"] != altered["there"]
-    assert "record 00000002" in fleet.run("ledger", "verify").out + altered["error"]
+    assert "record 00000002 does not fit" in altered["error"]
+    assert altered["here"][:12] in fleet.run("ledger", "verify").out
     record.write_bytes(whole)
     fleet.deploy("run")
 
