@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -122,5 +123,5 @@ def served(app: App, address: str) -> Iterator[str]:
             time.sleep(0.05)
         yield url
     finally:
-        daemon.terminate()
+        os.killpg(daemon.pid, signal.SIGTERM)  # `git` and the daemon that it starts
         daemon.wait()
