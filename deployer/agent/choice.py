@@ -83,6 +83,8 @@ class Successor:
     def ensure(self) -> None:
         """Have the next manager run what the present one runs."""
         if self._now is not self._next:
+            if self._now.kind != self._next.kind:
+                self._next.ensure()  # if it cannot be had, nothing has been touched
             moving = [instance.process for instance in self._now.instances()]
             self._now.shutdown()
             self._now, self.dated = self._next, self._next.dated

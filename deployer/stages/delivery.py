@@ -43,7 +43,7 @@ def _having(target: Target, build: str) -> Session:
 
 def deliver(target: Target, build: str, among: Sequence[Session]) -> None:
     """Have the build, and what the process manager needs, whole and durable on these hosts."""
-    if all(build in session.found.builds for session in among) and not any(map(_lacks_tool, among)):
+    if all(build in session.found.builds for session in among) and not any(map(lacks_tool, among)):
         return
     delivery = Delivery(target, build)
     target.fleet.ask(delivery.to, among).all()
@@ -66,7 +66,7 @@ class Delivery:
 
     def to(self, session: Session) -> None:
         """Send the host what it lacks."""
-        if _lacks_tool(session):
+        if lacks_tool(session):
             request = requests.PutTool(supervisor_package.tool(), supervisor_package.digest())
             session.call(request, requests.Done, stream=pieces(supervisor_package.archive()))
         if self._build in session.found.builds:
@@ -135,7 +135,8 @@ class Packed:
             return self._file.read(1 << 16)
 
 
-def _lacks_tool(session: Session) -> bool:
+def lacks_tool(session: Session) -> bool:
+    """Whether the host has not what its process manager needs."""
     return session.found.manager == SUPERVISOR and supervisor_package.tool() not in session.found.tools
 
 
