@@ -1,5 +1,7 @@
 """What a test of a fleet begins with: hosts that nobody has deployed to, or three that serve the tiny app."""
 
+import os
+
 import pytest
 
 from .fleet import Fleet
@@ -14,7 +16,7 @@ def hosts(lab):
 @pytest.fixture(scope="session")
 def three(lab, tmp_path_factory):
     """The hosts of a whole test run: what a test leaves well, the next one takes over."""
-    return Fleet(lab, tmp_path_factory.mktemp("fleet"), manager="supervisor")
+    return Fleet(lab, tmp_path_factory.mktemp("fleet"), manager=os.environ.get("DEPLOYER_TEST_MANAGER", "supervisor"))
 
 
 @pytest.fixture
