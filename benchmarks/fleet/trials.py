@@ -55,7 +55,7 @@ def on_fleet(count: int, rounds: int, slow: int, tell: Tell, *, suite: str = "bo
         configuration.write_text(lab.ssh_config.read_text())
         ours = Deployer(app, hosts, home, [*trials, *far])
         with served(app, str(network.subnet(lab.number)[1])) as repository:
-            tools = [ours] if alone else [ours, Capistrano(hosts, home, repository)]
+            tools: list[Tool] = [ours] if alone else [ours, Capistrano(hosts, home, repository)]
             one = Series(app, ours, tools, count, PYTHONS[suite], tell)
             ours.build()
             for trial in trials:

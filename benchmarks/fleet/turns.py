@@ -45,19 +45,29 @@ class _Line:
 
     def there(self) -> None:
         """Carry what the operator says."""
-        with contextlib.suppress(OSError):
-            while content := self.near.recv(BUFFER):
-                self.said, self.waiting = time.monotonic(), True
-                self.far.sendall(content)
-            self.far.shutdown(socket.SHUT_WR)
+        for content in _heard(self.near, self.far):
+            self.said, self.waiting = time.monotonic(), True
+            _send(self.far, content)
 
     def back(self) -> None:
         """Carry what the host says; if the operator has waited for it, note how long."""
-        with contextlib.suppress(OSError):
-            while content := self.far.recv(BUFFER):
-                waited = time.monotonic() - self.said
-                if self.waiting and waited >= self.least:
-                    self.waits.append(waited)
-                    self.waiting = False
-                self.near.sendall(content)
-            self.near.shutdown(socket.SHUT_WR)
+        for content in _heard(self.far, self.near):
+            waited = time.monotonic() - self.said
+            if self.waiting and waited >= self.least:
+                self.waits.append(waited)
+                self.waiting = False
+            _send(self.near, content)
+
+
+def _heard(source: socket.socket, sink: socket.socket) -> Iterator[bytes]:
+    """What comes from `source` until its end, or the end of either connection; then `sink` is told that it is over."""
+    with contextlib.suppress(OSError):
+        while content := source.recv(BUFFER):
+            yield content
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+def _send(sink: socket.socket, content: bytes) -> None:
+    with contextlib.suppress(OSError):  # it is gone: its own direction ends as well
+        sink.sendall(content)
