@@ -11,7 +11,7 @@ import signal
 import time
 from typing import Callable, Mapping, Optional, Sequence
 
-from deployer.agent import endings, journal, started, systemd_wanted, unit_files
+from deployer.agent import endings, journal, procfs, started, systemd_wanted, unit_files
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
 from deployer.agent.systemctl import Systemctl
@@ -51,6 +51,21 @@ class Systemd:
 
     def instances(self) -> list[Instance]:
         """All processes that the files name or that systemd still runs."""
+        alive = self._all_up()
+        return self._as_systemd_sees_them() if alive is None else alive
+
+    def _all_up(self) -> Optional[list[Instance]]:
+        """The processes where exactly those run that are to, which /proc tells sooner than systemd; None elsewhere."""
+        wanted = sorted(systemd_wanted.read(self._files), key=lambda p: (p.release, p.type, p.number))
+        found = []
+        for process in wanted:
+            record = started.read(self._root, _key(process))
+            if record is None or procfs.started(record.pid) != record.ticks:  # it was written after the file was
+                return None
+            found.append(Instance(process, UP, record.pid, record.at, record.starts - 1, record.ended))
+        return found if set(started.names(self._root)) == set(map(_key, wanted)) else None
+
+    def _as_systemd_sees_them(self) -> list[Instance]:
         known = self._known()
         wanted = {self._name(process): process for process in systemd_wanted.read(self._files)}
         alive = {name for name, unit in known.items() if _lives(unit)}
