@@ -65,7 +65,7 @@ class _Relay:
             there, back = _Passage(reader, far_writer, self.each_way), _Passage(far_reader, writer, self.each_way)
             try:
                 await asyncio.gather(there.carry(), back.carry())
-            except OSError:
+            except* OSError:  # a passage ends with a group of them
                 pass  # one side has cut the connection: the other one's is cut as well
             finally:
                 for end in (writer, far_writer):
