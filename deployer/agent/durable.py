@@ -106,7 +106,12 @@ def remove_tree(path: str) -> None:
 
 def sync_directory(path: str) -> None:
     """Fsync the directory `path`: names made or renamed in it survive a power cut from here on."""
-    descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    sync_path(path or ".", os.O_DIRECTORY)
+
+
+def sync_path(path: str, flags: int = 0) -> None:
+    """Fsync the file or directory `path`: its content survives a power cut from here on."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(descriptor)
     finally:

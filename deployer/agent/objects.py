@@ -36,6 +36,27 @@ def is_frozen(status: os.stat_result) -> bool:
     return stat.S_IMODE(status.st_mode) in (0o444, 0o555) and status.st_mtime_ns == 0
 
 
+def receive(path: str, file: File, stream: Readable) -> None:
+    """Read exactly `file.size` bytes from `stream` into a new object at `path`; `Drift` unless they are the file's."""
+    digest, left = hashlib.sha256(), file.size
+    point("object.create")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        while left:
+            block = stream.read(min(left, BLOCK))
+            if not block:
+                raise Drift(f"{file.path}: the stream ended {left} bytes early", hint="run the command again")
+            digest.update(block)
+            durable.write_all(descriptor, block)
+            left -= len(block)
+        if digest.hexdigest() != file.sha256:
+            raise Drift(f"{file.path}: what arrived is not what was built", hint="run the command again")
+        os.fchmod(descriptor, 0o555 if file.executable else 0o444)
+        os.utime(descriptor, (0, 0))  # the same time on every host: a later edit shows at a glance
+    finally:
+        os.close(descriptor)
+
+
 class Objects:
     """The store of contents below `root`."""
 
@@ -54,29 +75,11 @@ class Objects:
         except FileNotFoundError:
             return False
 
-    def receive(self, file: File, stream: Readable) -> None:
-        """Read exactly `file.size` bytes from `stream`, check their digest and keep them; `Drift` if it differs."""
-        part = self._part(file)
-        digest, left = hashlib.sha256(), file.size
-        point("object.create")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            while left:
-                block = stream.read(min(left, BLOCK))
-                if not block:
-                    raise Drift(f"{file.path}: the stream ended {left} bytes early", hint="run the command again")
-                digest.update(block)
-                durable.write_all(descriptor, block)
-                left -= len(block)
-            if digest.hexdigest() != file.sha256:
-                raise Drift(f"{file.path}: what arrived is not what was built", hint="run the command again")
-            os.fchmod(descriptor, 0o555 if file.executable else 0o444)
-        except BaseException:
-            os.unlink(part)
-            raise
-        finally:
-            os.close(descriptor)
-        self._settle(part, file)
+    def place(self, path: str, file: File) -> None:
+        """Give the object at `path`, which `receive` has made on this file system, its name in the store."""
+        self._make_folder(file)
+        point("object.rename")
+        os.rename(path, self.path(file))
 
     def adopt(self, path: str, file: File) -> None:
         """Move the file at `path`, whose digest the caller has just taken, into the store."""
@@ -92,8 +95,10 @@ class Objects:
             part = self._part(file)
             shutil.copyfile(path, part)
             shutil.copymode(path, part)
+            os.utime(part, (0, 0))
             os.unlink(path)
-            self._settle(part, file)
+            point("object.rename")
+            os.rename(part, self.path(file))
 
     def share(self, path: str, file: File) -> None:
         """Keep the content of a file that is as an object has to be already, without moving it away."""
@@ -122,8 +127,3 @@ class Objects:
         if folder not in self._folders:
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
-
-    def _settle(self, part: str, file: File) -> None:
-        os.utime(part, (0, 0))  # the same time on every host: a later edit shows at a glance
-        point("object.rename")
-        os.rename(part, self.path(file))

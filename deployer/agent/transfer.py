@@ -5,17 +5,18 @@ from __future__ import annotations
 import io
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from deployer.agent import durable
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
-from deployer.agent.objects import Objects
+from deployer.agent.objects import Objects, receive
 from deployer.core import canonical, delta, manifest, requests
 from deployer.core.errors import Drift, NotFound
 from deployer.core.manifest import File, Manifest
 
+FEW = 64
 _PARSED: dict[str, Manifest] = {}
 
 
@@ -57,21 +58,32 @@ def put_build(request: requests.PutBuild, host: Host) -> requests.Done:
     scratch = durable.temporary(host.files.objects)
     os.mkdir(scratch, 0o700)
     try:
-        arrived, incoming = Objects(Path(scratch)), Inflated(host.session.stream())
-        for file in lacking:
-            arrived.receive(file, incoming)
+        incoming = Inflated(host.session.stream())
+        for number, file in enumerate(lacking):
+            receive(f"{scratch}/{number}", file, incoming)
         incoming.drain()
-        durable.sync_filesystem(scratch)  # before an object gets its name: a name means content, even after a power cut
-        for file in lacking:
-            objects.adopt(arrived.path(file), file)
+        # before an object gets its name: a name means content, even after a power cut
+        _sync(scratch, [f"{scratch}/{number}" for number in range(len(lacking))])
+        for number, file in enumerate(lacking):
+            objects.place(f"{scratch}/{number}", file)
     finally:
         durable.remove_tree(scratch)
     home = host.files.build(request.build)
     durable.make_directory(home)
-    durable.sync_filesystem(host.files.objects)
+    folders = {os.path.dirname(objects.path(file)) for file in lacking}
+    _sync(host.files.objects, [*folders, str(host.files.objects)])
     durable.write(home / "manifest", offered.text, mode=0o444, name="manifest")
     _PARSED[request.build] = offered.manifest
     return requests.Done()
+
+
+def _sync(root: durable.PathLike, paths: Sequence[str]) -> None:
+    """Make these durable: a few one by one, for a file system's other writers may have gigabytes to write yet."""
+    if len(paths) > FEW:
+        durable.sync_filesystem(root)
+    else:
+        for path in paths:
+            durable.sync_path(path)
 
 
 def put_tool(request: requests.PutTool, host: Host) -> requests.Done:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from deployer.agent import durable
-from deployer.agent.objects import Objects
+from deployer.agent.objects import receive
 from deployer.builds.store import Build, BuildStore
 from deployer.core import canonical, wire
 from deployer.core.errors import Drift, NotFound, ReleaseRefused, UsageError
@@ -114,15 +114,14 @@ def _read(store: BuildStore, stream: _Inflated, size: int) -> Build:
     with store.workshop() as folder:
         if total > size * BEST_RATIO or total > shutil.disk_usage(folder).free:
             raise Drift(f"it claims to hold {total} bytes, more than it can or than there is room for")
-        arrived = Objects(Path(folder) / "objects")
-        for file in contents:
-            arrived.receive(file, stream)
+        for number, file in enumerate(contents):
+            receive(f"{folder}/{number}", file, stream)
         stream.end()
         durable.sync_filesystem(folder)
         with store.keeping():
-            for file in contents:
+            for number, file in enumerate(contents):
                 if not store.objects.has(file):
-                    store.objects.adopt(arrived.path(file), file)
+                    store.objects.adopt(f"{folder}/{number}", file)
             store.publish(build, manifest)
     return build
 

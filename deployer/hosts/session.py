@@ -194,7 +194,7 @@ def pieces(content: bytes) -> Iterator[bytes]:
 
 def compressed(contents: Iterable[bytes]) -> Iterator[bytes]:
     """One zlib stream of all `contents`."""
-    packer = zlib.compressobj(6)
+    packer = zlib.compressobj(4)  # two thirds of the time of 6, and a twentieth more bytes
     for content in contents:
         packed = packer.compress(content)
         if packed:

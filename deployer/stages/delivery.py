@@ -21,7 +21,7 @@ from deployer.hosts.session import Session, compressed, pieces
 from deployer.stages.events import step
 from deployer.stages.target import Target
 
-BLOCK = 1 << 20
+BLOCK, PIECE = 1 << 20, 1 << 16
 IN_MEMORY = 16 << 20  # bytes of packed contents; more goes to a temporary file
 SUPERVISOR = "supervisor"
 
@@ -112,12 +112,12 @@ class Delivery:
 
 
 class Packed:
-    """A stream that is made once, by whoever needs it first, and read by many."""
+    """A stream that is made once, by whoever is furthest in it, and read by many."""
 
     def __init__(self, source: Iterator[bytes]) -> None:
         self._source, self._lock = source, threading.Lock()
-        self._file: IO[bytes] | None = None
-        self._size = 0
+        self._made: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it lives as long as we do
+        self._size, self._whole = 0, False
 
     def read(self) -> Iterator[bytes]:
         """All its bytes."""
@@ -128,11 +128,13 @@ class Packed:
 
     def _part(self, at: int) -> bytes:
         with self._lock:
-            if self._file is None:
-                self._file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it lives as long as we do
-                self._size = sum(self._file.write(part) for part in self._source)
-            self._file.seek(at)
-            return self._file.read(1 << 16)
+            while self._size <= at and not self._whole:
+                part = next(self._source, b"")
+                self._made.seek(self._size)
+                self._size += self._made.write(part)
+                self._whole = not part
+            self._made.seek(at)
+            return self._made.read(PIECE)
 
 
 def lacks_tool(session: Session) -> bool:
