@@ -31,7 +31,7 @@ class Session:
         self._writing, self._asking = threading.Lock(), threading.RLock()
         self._closed = threading.Event()
         self._ahead: list[Any] = []  # asked already, and not yet answered
-        self._greeted = self._writes = self._unanswered = False
+        self._greeted = self._writes = self._unanswered = self._lost = False
 
     def __enter__(self) -> Self:
         return self
@@ -42,10 +42,11 @@ class Session:
     def close(self) -> None:
         """End the session; the agent undoes a switch that was not confirmed before this returns.
 
-        One that holds no lock and has answered everything is not waited for.
+        One that holds no lock and has answered everything is not waited for, nor one that is lost.
         """
         self._closed.set()
-        self._channel.close(timeout=CLOSING if self._writes or self._unanswered else 0)
+        waits = (self._writes or self._unanswered) and not self._lost
+        self._channel.close(timeout=CLOSING if waits else 0)
 
     def open(self, request: requests.Open, then: Sequence[Any] = ()) -> requests.Opened:
         """The first request of a session; from here on the agent hears a heartbeat, well within its patience.
@@ -163,6 +164,7 @@ class Session:
         raise failure
 
     def _gone(self, how: str) -> HostUnreachable:
+        self._lost = True
         return HostUnreachable(
             f"{self.host.name}: the agent is gone: {how}",
             hint="run the command again; it finishes or cleans up what was begun",
