@@ -21,8 +21,8 @@ LOG = "/etc/ssh/sshd_config.d/bench.conf"
 
 
 @contextlib.contextmanager
-def fleet(count: int, *, suite: str = "bookworm") -> Iterator[tuple[Lab, list[Host], Path]]:
-    """`count` new hosts, and a folder for the operator, all on one journaled disk.
+def fleet(count: int, *, suite: str = "bookworm", git: bool = True) -> Iterator[tuple[Lab, list[Host], Path]]:
+    """`count` new hosts, with `git` if asked for, and a folder for the operator, all on one journaled disk.
 
     It goes as a whole: removing a million files would slow down what comes next.
     """
@@ -32,7 +32,7 @@ def fleet(count: int, *, suite: str = "bookworm") -> Iterator[tuple[Lab, list[Ho
         here = place / "operator"
         bases.mkdir(parents=True)
         here.mkdir()
-        made = with_git(suite)
+        made = with_git(suite) if git else base.base(suite)
         (bases / base.base(suite).name).symlink_to(made)
         os.environ["XDG_CACHE_HOME"] = str(place)
         try:

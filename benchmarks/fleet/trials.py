@@ -47,7 +47,7 @@ def on_fleet(count: int, rounds: int, slow: int, tell: Tell, *, suite: str = "bo
     """Every scenario `rounds` times, and `slow` times on slow lines; `alone`: without Capistrano."""
     trials = [f"r{number}" for number in range(rounds)]
     far = [f"s{number}" for number in range(slow)]
-    with fleet(count, suite=suite) as (lab, hosts, here):
+    with fleet(count, suite=suite, git=not alone) as (lab, hosts, here):
         app = apps.made(here / "app")
         home = here / "home"
         (home / ".ssh").mkdir(parents=True)
