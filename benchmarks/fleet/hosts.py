@@ -83,9 +83,8 @@ def listen_closely(host: Host) -> None:
 def told(host: Host) -> tuple[int, int]:
     """How many logins there were on the host since it booted, and how many commands (or transfers) were started."""
     lines = host.run("journalctl --sync; journalctl -t sshd -o cat").stdout.splitlines()
-    return sum(line.startswith("Accepted ") for line in lines), sum(
-        line.startswith("Starting session") for line in lines
-    )
+    begun = [line.partition(" ")[0] for line in lines if line.startswith(("Accepted publickey", "Starting session"))]
+    return begun.count("Accepted"), begun.count("Starting")
 
 
 def carried(host: Host) -> tuple[int, int]:

@@ -20,6 +20,10 @@ LONGEST = 400  # seconds that a command may take
 LOOK = 0.05  # seconds between two looks at its memory
 
 
+class CommandFailed(Exception):
+    """What was to be measured did not succeed; the message has what it said."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """One command.  Seconds, bytes; what is per host is that of the host that needed most, `host_cpu` the mean.
@@ -98,7 +102,7 @@ def run(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> tuple[f
         if process.returncode != 0:
             output.seek(0)
             said = output.read().decode(errors="replace")[-3000:]
-            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
+            raise CommandFailed(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
     return begun, wall, used.ru_utime + used.ru_stime, max(highest)
 
 
