@@ -27,6 +27,7 @@ def furnished(host) -> Host:
     for name in NEEDED:
         for found in (path for path in libraries.glob(f"{name}*") if path.name.partition("-")[0] == name):
             shutil.copytree(found, place / "site" / found.name, ignore=ignore)
+    shutil.copy(libraries / "py.py", place / "site" / "py.py")
     host.run(f"chmod -R a+rX /{PLACE} && install -d -m 755 /srv/root /srv/deploy && chown deploy /srv/deploy")
     return host
 
