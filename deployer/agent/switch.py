@@ -40,6 +40,7 @@ class Prepared:
 def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     """Try all of a switch that touches nothing which serves; `RunFailed` if the release does not come up."""
     begun = time.monotonic()
+    host.prepared = None  # the request to switch may be on its way already: it must not take this for done
     look = stage.spec if request.stopped else stage.check  # a damaged release can still be stopped
     spec = look(host.files, request.version)
     known = ledger.read(host.files)
@@ -52,10 +53,11 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     wanted = after.processes(ports)
     same = before == after and set(running) == set(wanted) and not request.restart
     same = same and look_.current(host.files) == f"v{after.version}"
-    host.prepared = Prepared(request, spec, wanted, ports, before.version if before else None, begun, same)
     if not same:
         _check_ports(spec, wanted, running)
         pending.write(host.files, _pending(request, host, before, after, ports))
+    host.prepared = Prepared(request, spec, wanted, ports, before.version if before else None, begun, same)
+    if not same:
         with _undone_on_failure(host):
             assert host.lock.descriptor is not None
             host.guard = Guard(host.program, host.files, host.lock.descriptor)
