@@ -33,7 +33,7 @@ from . import inside
 
 PORT = 7000
 ROOT = "home/deploy/tiny"  # of a host, as seen from its /
-TRACE, SICK = "/tmp/trace", "/tmp/sick-"
+TRACE, SICK = "/tmp/trace", "/etc/sick-"
 DISK = 128  # megabytes
 SETTINGS = """\
 app: tiny
@@ -47,7 +47,7 @@ targets:
   production:
     manager: MANAGER
     formation: {web: 2, worker: 1}
-    confirm_timeout: 5s
+    confirm_timeout: PATIENCE
     ssh: {connect_timeout: 3s}
     hosts: ["web[1:3]"]
 """
@@ -81,9 +81,9 @@ class Fleet(Deployed):
         self.say()
         self.deploy("ship")
 
-    def settings(self, more: str = "") -> None:
+    def settings(self, more: str = "", *, patience: str = "5s") -> None:
         """deploy.yaml; `more` are lines of the target, at its keys' margin (four spaces)."""
-        text = self._settings + more
+        text = self._settings.replace("PATIENCE", patience) + more
         if (self.folder / "deploy.yaml").read_text() != text:
             self.tiny.settings(text)
 
