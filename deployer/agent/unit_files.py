@@ -4,6 +4,9 @@ The units hold no command, no value and nothing of a release: `shop-production-w
 which process it is, and a small file below `run/systemd` says on which port.  They change with the settings of a
 process type alone, since each change costs systemd a reload.  What is set for a type holds for all its processes, also
 for those of an older release that are just being replaced.
+
+`Type=exec` would tell a little sooner that a launcher cannot be run, but with an ExecStopPost it makes the systemd of
+Debian 11 (247) spin for ever then, and answer nobody.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ StartLimitIntervalSec={interval}
 StartLimitBurst={burst}
 
 [Service]
-Type=exec
+Type=simple
 WorkingDirectory={root}
 EnvironmentFile=-{pattern}/{wanted}/{kind}@%i
 ExecStart={python} -IS releases/v${{RELEASE}}/agent.pyz launch {kind} ${{NUMBER}} --port ${{PORT}} --back-off
@@ -68,10 +71,15 @@ _HARDENED = (
     "RestrictSUIDSGID=yes",
     "LockPersonality=yes",
     "RestrictRealtime=yes",
+)
+_OF_THE_SYSTEM = (
     "ProtectKernelTunables=yes",
     "ProtectControlGroups=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectHostname=yes",
+    "KeyringMode=private",
 )
-_OF_THE_SYSTEM = ("ProtectKernelModules=yes", "ProtectKernelLogs=yes", "ProtectHostname=yes", "KeyringMode=private")
 
 
 def boot_name(files: Layout) -> str:
