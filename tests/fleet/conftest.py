@@ -15,8 +15,11 @@ def hosts(lab):
 
 @pytest.fixture(scope="session")
 def three(lab, tmp_path_factory):
-    """The hosts of a whole test run: what a test leaves well, the next one takes over."""
-    return Fleet(lab, tmp_path_factory.mktemp("fleet"), manager=os.environ.get("DEPLOYER_TEST_MANAGER", "supervisor"))
+    """The hosts of a whole test run: what a test leaves well, the next one takes over.
+
+    Their process manager is systemd; DEPLOYER_TEST_MANAGER=supervisor tries the other one.
+    """
+    return Fleet(lab, tmp_path_factory.mktemp("fleet"), manager=os.environ.get("DEPLOYER_TEST_MANAGER", "systemd"))
 
 
 @pytest.fixture
