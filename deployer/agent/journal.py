@@ -1,7 +1,9 @@
 """What has a process written, as the host's journal has it?
 
-Only what came from the process's own stdout and stderr (`_TRANSPORT=stdout`), from the unit that systemd itself
-vouches for, since systemd runs this target: no other program's word under the same name is shown.
+Only what came from the process's own stdout and stderr (`_TRANSPORT=stdout`), since systemd runs this target, from the
+unit that systemd itself vouches for: no other program's word under the same name is shown.  For the units of a user it
+does not vouch where the line's writer has ended already, as a crash has: there the identifier counts that the unit
+gives, and that the same user wrote.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class Journal:
 
     def __init__(self, files: Layout, systemctl: Systemctl) -> None:
         self._files, self._systemctl = files, systemctl
-        self._field = "_SYSTEMD_UNIT" if systemctl.of_the_system else "_SYSTEMD_USER_UNIT"
+        self._field = "_SYSTEMD_UNIT" if systemctl.of_the_system else "SYSLOG_IDENTIFIER"
+        self._suffix = "" if systemctl.of_the_system else ".service"  # of a unit, which its identifier has not
 
     def entries(self, unit: str, lines: int) -> list[tuple[float, bytes]]:
         """The last `lines` lines of a unit, each with its time in seconds of the epoch."""
@@ -104,13 +107,16 @@ class Journal:
 
     def _words(self, units: Sequence[str]) -> list[str]:
         fields = f"--output-fields=MESSAGE,{self._field}"
-        matches = [f"{self._field}={unit}" for unit in units]
+        matches = [f"{self._field}={unit[: len(unit) - len(self._suffix)]}" for unit in units]
+        if not self._systemctl.of_the_system:
+            matches.append(f"_UID={self._systemctl.user}")
         return ["journalctl", "--quiet", "--no-pager", "--all", "--output=json", fields, "_TRANSPORT=stdout", *matches]
 
     def _parse(self, line: bytes) -> Entry:
         found = json.loads(line)
         at = int(found["__REALTIME_TIMESTAMP"]) / 1e6
-        return Entry(str(found.get(self._field, "")), at, _bytes(found.get("MESSAGE")), str(found["__CURSOR"]))
+        unit = f"{found.get(self._field, '')}{self._suffix}"
+        return Entry(unit, at, _bytes(found.get("MESSAGE")), str(found["__CURSOR"]))
 
 
 def _bytes(message: Any) -> bytes:

@@ -44,7 +44,7 @@ RestartSec=1
 KillMode=control-group
 TimeoutStopSec={stop:g}
 UMask=0077
-SyslogIdentifier={kind}@%i
+SyslogIdentifier={app}-{target}-{kind}@%i
 LogRateLimitIntervalSec=0
 {more}"""
 

@@ -173,6 +173,14 @@ def test_what_was_started_by_hand_is_not_run(manager, files, types):
 
 
 @real
+def test_the_last_words_of_the_shortest_life_are_kept(manager, files):
+    types = a_release(files, 1, a_type("web", "i=0; while [ $i -lt 20 ]; do i=$((i+1)); /bin/echo $i; done; exit 3"))
+    manager.start([WEB], types)
+    wait_for(lambda: one(manager, WEB).reason)
+    wait_for(lambda: manager.tail(WEB, 99).split()[:20] == [b"%d" % i for i in range(1, 21)])
+
+
+@real
 def test_settings_alone_change_the_template(manager, files, types):
     manager.start([WEB], types)
     template = Systemctl().units / "shop-local-web@.service"

@@ -1,0 +1,24 @@
+"""systemd 247 and Python 3.9, which Debian 11 has, are enough."""
+
+import pytest
+
+from .one_host import OneHost
+from .test_boot import one_release_runs
+
+
+@pytest.mark.parametrize("user", ["root", "deploy"])
+def test_an_app_is_deployed_logged_hardened_and_booted(lab, tmp_path, user):
+    host = lab.fresh_hosts(1, suite="bullseye")[0]
+    one = OneHost(lab, host, tmp_path, user)
+    one.tiny.settings((one.folder / "deploy.yaml").read_text().replace("web1", host.name))
+    one.tiny.say("first")
+    one.deploy("ship")
+    one_release_runs(one, "first")
+    assert "listens on 7000" in one.deploy("logs", "web.1")
+    pid = one.json("ps")["processes"][0]["pid"]
+    assert "NoNewPrivs:\t1" in host.run(f"cat /proc/{pid}/status").stdout
+    mounts = host.run(f"readlink /proc/1/ns/mnt /proc/{pid}/ns/mnt").stdout.splitlines()
+    assert mounts[0] != mounts[1]
+    host.power_cut()
+    host.boot()
+    one_release_runs(one, "first")
