@@ -23,7 +23,7 @@ from deployer.core.formation import Process
 from .releases import a_release, a_target, a_type, wait_for
 from .test_manager_conformance import is_up, of_the_target, one, systemd
 
-real = pytest.mark.skipif(not Systemctl().answers(), reason="no systemd that would serve us: tests/systemd has hosts")
+real = pytest.mark.on_systemd
 WEB, WORKER = Process(1, "web", 1, 5000), Process(1, "worker", 1, 5100)
 ODD = Layout(Path("/srv/50% \"off\" $HOME \\n [a] 'b'"), "shop", "local")
 
