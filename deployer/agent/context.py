@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Optional
 
 from deployer.agent.guard import Guard
@@ -18,16 +17,14 @@ if TYPE_CHECKING:
     from deployer.agent.transfer import Offered
 
 
-@dataclass
 class Host:
-    """One open session on this host."""
+    """One open session on this host: `program` is the agent.pyz that runs now, `asked` how the session was begun."""
 
-    files: Layout
-    session: Session
-    manager: ProcessManager
-    lock: Lock
-    program: str  # the agent.pyz that runs now
-    asked: Open  # how the session was begun
-    offered: dict[str, Offered] = field(default_factory=dict)  # this session's offers
-    prepared: Optional[Prepared] = None  # the switch that is to be done next
-    guard: Optional[Guard] = None  # of the pending switch of this session
+    def __init__(  # noqa: PLR0917 - what a session is made of
+        self, files: Layout, session: Session, manager: ProcessManager, lock: Lock, program: str, asked: Open
+    ) -> None:
+        self.files, self.session, self.manager, self.lock = files, session, manager, lock
+        self.program, self.asked = program, asked
+        self.offered: dict[str, Offered] = {}  # this session's offers
+        self.prepared: Optional[Prepared] = None  # the switch that is to be done next
+        self.guard: Optional[Guard] = None  # of the pending switch of this session

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 
 from deployer.agent.fault import FAULT, point
@@ -23,6 +22,8 @@ class Guard:
     """The guard of one pending switch, started before anything is changed."""
 
     def __init__(self, program: str, files: Layout, lock: int) -> None:
+        import subprocess  # noqa: PLC0415 - a session that switches nothing needs none
+
         assert lock is not None
         reading, self._writing = os.pipe()
         point("guard.start")

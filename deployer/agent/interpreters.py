@@ -12,13 +12,13 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Optional
 
 from deployer.agent import durable
 from deployer.core.errors import ReleaseRefused
 from deployer.core.manifest import Runtime
+from deployer.core.message import fields, message
 
 PATIENCE = 20.0  # seconds for an interpreter to say its version
 KINDS = {
@@ -37,7 +37,7 @@ LANGUAGES = {"python": "CPython", "node": "Node.js"}
 MACHINES = {"x64": "x86_64", "arm64": "aarch64"}  # node's words to uname's
 
 
-@dataclass(frozen=True)
+@message
 class Interpreter:
     """An interpreter of this host: `path` is absolute and no link; `version` is full, `abi` names its binaries."""
 
@@ -115,8 +115,8 @@ def version_key(version: str) -> tuple[tuple[int, ...], bool]:
 
 def as_runtime(interpreter: Interpreter, *, link: str, match: str) -> Runtime:
     """What a build says it needs when it was made with `interpreter`."""
-    fields = {name: value for name, value in asdict(interpreter).items() if name != "path"}
-    return Runtime(**fields, link=link, match=match)
+    same = {name: getattr(interpreter, name) for name in fields(Interpreter) if name != "path"}
+    return Runtime(**same, link=link, match=match)
 
 
 def _candidates(kind: str, environ: Mapping[str, str]) -> Iterator[str]:

@@ -13,18 +13,18 @@ import json
 import os
 import select
 import subprocess
-from dataclasses import dataclass
 from typing import Any, Callable, Iterator, Sequence
 
 from deployer.agent import unit_setup
 from deployer.agent.layout import Layout
 from deployer.agent.systemctl import PATIENCE, Systemctl
 from deployer.core.errors import RunFailed
+from deployer.core.message import message
 
 PAUSE = 0.1
 
 
-@dataclass(frozen=True)
+@message
 class Entry:
     """One line of a unit; `at` in seconds of the epoch, `cursor` its place in the journal."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from deployer.core.message import message
 
-@dataclass(frozen=True)
+
+@message
 class Layout:
     """The files of one app's target on one host, below `root` (absolute)."""
 

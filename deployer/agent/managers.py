@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable, Mapping, Protocol, Sequence
 
 from deployer.agent.layout import Layout
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
+from deployer.core.message import message
 
 # takes what a process wrote, with its time in seconds of the epoch, 0 where nobody knows it
 Emit = Callable[[Process, float, bytes], None]
 UP, STARTING, CRASHED, STOPPING, STOPPED = "up", "starting", "crashed", "stopping", "stopped"
 
 
-@dataclass(frozen=True)
+@message
 class Instance:
     """A process as its manager sees it.
 

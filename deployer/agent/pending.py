@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
@@ -16,11 +15,12 @@ from deployer.core import wire
 from deployer.core.errors import Drift
 from deployer.core.formation import Process, expand
 from deployer.core.ledger import Ledger
+from deployer.core.message import message
 
 ROOM, ROOM_SIZE = "room", 1 << 20  # bytes
 
 
-@dataclass(frozen=True)
+@message
 class State:
     """What runs, or should: a release with its formation, or (`stopped`) nothing of it."""
 
@@ -33,7 +33,7 @@ class State:
         return [] if self.stopped else expand(self.version, self.formation, ports)
 
 
-@dataclass(frozen=True)
+@message
 class Pending:
     """An unconfirmed switch."""
 

@@ -6,15 +6,15 @@ import errno
 import os
 import socket
 import struct
-from dataclasses import dataclass
 from typing import Iterable, Optional
 
 from deployer.agent import procfs
+from deployer.core.message import message
 
 LISTEN = "0A"
 
 
-@dataclass(frozen=True)
+@message
 class Listener:
     """A listening socket: where, and its inode."""
 

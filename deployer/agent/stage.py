@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 
-from deployer.agent import config, durable, interpreters, ledger, transfer
+from deployer.agent import config, durable, ledger, transfer
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
@@ -76,6 +76,8 @@ def fill(host: Host, part: str, spec: Spec, build: Manifest) -> None:
 
 def host_links(host: Host, spec: Spec) -> dict[str, str]:
     """The links that only this host can make: to its interpreters, and to the paths that outlive releases."""
+    from deployer.agent import interpreters  # noqa: PLC0415 - most sessions stage nothing
+
     links = {}
     for runtime in spec.launch.runtimes:
         links[runtime.link] = interpreters.find(runtime, cache=_known(host.files), environ=os.environ)
@@ -162,6 +164,8 @@ def _check_own_files(files: Layout, found: Spec) -> None:
 
 
 def _check_interpreter(files: Layout, version: int, runtime: Runtime) -> None:
+    from deployer.agent import interpreters  # noqa: PLC0415 - most releases have none
+
     leads_to = os.readlink(f"{files.release(version)}/app/{runtime.link}")
     here = interpreters.installed(runtime.kind, cache=_known(files), environ=os.environ)
     if not any(found.path == leads_to and interpreters.satisfies(found, runtime) for found in here):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Optional
 
 from deployer.agent import durable, events, ledger, pending, readiness, recovery, rehearsal, rolling, sockets, stage
@@ -21,10 +20,11 @@ from deployer.agent.guard import Guard
 from deployer.core import formation, requests
 from deployer.core.errors import DeployError, RunFailed, RunMixed
 from deployer.core.formation import Process
+from deployer.core.message import message
 from deployer.core.release import Spec
 
 
-@dataclass(frozen=True)
+@message
 class Prepared:
     """A switch that is ready to be done; with `same` nothing is to be changed."""
 

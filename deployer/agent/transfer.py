@@ -6,7 +6,6 @@ import io
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from deployer.agent import durable
 from deployer.agent.context import Host
@@ -15,12 +14,13 @@ from deployer.agent.objects import Objects, receive
 from deployer.core import canonical, delta, manifest, requests
 from deployer.core.errors import Drift, NotFound
 from deployer.core.manifest import File, Manifest
+from deployer.core.message import message
 
 FEW = 64
 _PARSED: dict[str, Manifest] = {}
 
 
-@dataclass(frozen=True)
+@message
 class Offered:
     """A build that is on its way: its manifest as it arrived, and the contents that are lacking here."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Mapping, Sequence
 
 from deployer.core import canonical
 from deployer.core.ledger import Ledger, digest
+from deployer.core.message import message
 
 SAME, BEHIND, AHEAD, FORKED, ALTERED = "same", "behind", "ahead", "forked", "altered"
 FITTING = (SAME, BEHIND)
 
 
-@dataclass(frozen=True)
+@message
 class Copy:
     """What a host has of the ledger: the records' bytes, as they are; `damage` is why the host would not read them."""
 
@@ -25,7 +25,7 @@ class Copy:
         return (len(self.lines), digest(self.lines[-1])) if self.lines else (0, "")
 
 
-@dataclass(frozen=True)
+@message
 class Standing:
     """A copy beside the ledger that counts: it has `records` of them.
 

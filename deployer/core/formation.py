@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Callable, Iterable, Mapping, Optional
 
 from deployer.core.errors import NotFound, UsageError
 from deployer.core.manifest import ProcessType
+from deployer.core.message import message
 
 FIRST_PORT = 5000
 TYPE_STEP = 100
@@ -16,7 +16,7 @@ X11 = 6000  # browsers refuse to open it
 MOST = 99
 
 
-@dataclass(frozen=True)
+@message
 class Process:
     """One process of a release: `web.1` of v100, with its port (1 to 65535)."""
 

@@ -7,11 +7,11 @@ record before it, so that nothing can be altered, left out or reordered unseen.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
 from typing import Any, Container, Iterable, Mapping, Optional, Sequence
 
 from deployer.core import canonical
 from deployer.core.errors import Drift, NotFound, ReleaseRefused
+from deployer.core.message import field, message
 from deployer.core.names import release_number
 
 FORMAT = 1
@@ -22,7 +22,7 @@ SUCCEEDED, RESTORED, MIXED, FAILED = "succeeded", "restored", "mixed", "failed"
 BROUGHT_UP = ("run", "ship", "rollback", "config")  # the causes that change which release is current
 
 
-@dataclass(frozen=True)
+@message
 class Record:
     """One line of the ledger: `kind` is `release`, `run` or `primary`; `body` holds the fields of that kind."""
 
@@ -47,7 +47,7 @@ def digest(line: bytes) -> str:
     return canonical.sha256(_DOMAIN + line)
 
 
-@dataclass(frozen=True)
+@message
 class Release:
     """One release of the ledger: this build, with this config.  `config` and `spec` are digests."""
 
@@ -61,7 +61,7 @@ class Release:
     cause: str
 
 
-@dataclass(frozen=True)
+@message
 class Run:
     """One attempt to bring a release up, with its outcome.
 

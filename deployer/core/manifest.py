@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from dataclasses import dataclass, field
 from typing import Any, Union
 
 from deployer.core import canonical
+from deployer.core.message import field, message
 
 FORMAT = 1
 LONGEST_PATH = 1024
@@ -31,7 +31,7 @@ class BadManifest(ValueError):
     """The bytes are no manifest, or one of its paths is not safe to make."""
 
 
-@dataclass(frozen=True)
+@message
 class File:
     """A file of a build.  `sha256` in hex, `size` in bytes."""
 
@@ -41,7 +41,7 @@ class File:
     executable: bool = False
 
 
-@dataclass(frozen=True)
+@message
 class Link:
     """A symbolic link of a build; its target is relative and stays inside the build."""
 
@@ -52,7 +52,7 @@ class Link:
 Entry = Union[File, Link]
 
 
-@dataclass(frozen=True)
+@message
 class Runtime:
     """An interpreter that the build needs on the host.
 
@@ -68,7 +68,7 @@ class Runtime:
     match: str = "exact"
 
 
-@dataclass(frozen=True)
+@message
 class ProcessType:
     """A process type: its command, given to `sh -c` unchanged, and how its processes live.  Times in seconds.
 
@@ -93,7 +93,7 @@ class ProcessType:
     writable: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@message
 class Launch:
     """What a build says about launching itself: it is target-independent and part of the build's id."""
 
@@ -107,7 +107,7 @@ class Launch:
     env: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@message
 class Manifest:
     """A build's content: `launch` and its entries, sorted by the bytes of their paths."""
 

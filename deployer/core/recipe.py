@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from deployer.core.message import field, message
 
 
-@dataclass(frozen=True)
+@message
 class PythonRecipe:
     """Wishes for the python pack.
 
@@ -21,14 +21,14 @@ class PythonRecipe:
     collectstatic: bool = True
 
 
-@dataclass(frozen=True)
+@message
 class NodeRecipe:
     """Wishes for the node pack: the `script` of package.json that builds ('' for none)."""
 
     script: str = "build"
 
 
-@dataclass(frozen=True)
+@message
 class Recipe:
     """How a build is made.
 

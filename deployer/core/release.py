@@ -6,16 +6,16 @@ import hashlib
 import hmac
 import json
 import re
-from dataclasses import dataclass
 from typing import Mapping
 
 from deployer.core import canonical, wire
 from deployer.core.formation import no_such_type
 from deployer.core.manifest import Launch, ProcessType
+from deployer.core.message import message
 from deployer.core.secret import Secret, reveal
 
 
-@dataclass(frozen=True)
+@message
 class SharedPath:
     """A path of the app that outlives its releases: a folder, or a file."""
 
@@ -23,7 +23,7 @@ class SharedPath:
     is_file: bool = False
 
 
-@dataclass(frozen=True)
+@message
 class Spec:
     """A release: a build and what the target adds to it.  Values of the config stand in `env`, only names here.
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Any, Optional
 
 from deployer.core.deliveries import (
@@ -25,7 +24,7 @@ from deployer.core.deliveries import (
     Staged,
     Verify,
 )
-from deployer.core.message import message
+from deployer.core.message import field, message
 from deployer.core.secret import Secret
 
 PROTOCOL = 1

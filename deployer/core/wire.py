@@ -1,4 +1,4 @@
-"""How does a request cross a byte stream?  Frames, and JSON for frozen dataclasses.
+"""How does a request cross a byte stream?  Frames, and JSON for messages.
 
 A frame is one byte for its kind, four for its length (big endian), then the payload.  Before its first frame
 the agent writes `MAGIC` on a line of its own; whatever a login script printed before it is skipped.
@@ -6,7 +6,6 @@ the agent writes `MAGIC` on a line of its own; whatever a login script printed b
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import struct
 from typing import Any, BinaryIO, Optional, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -16,6 +15,7 @@ from deployer.core.secret import Secret
 
 MAGIC = b"\x00deployer-agent/1\n"
 HEADER = struct.Struct(">cI")
+DATACLASS = "__dataclass_fields__"  # of a class of the operator's side; the module itself is not worth its import
 LARGEST = 64 * 1024 * 1024
 
 REQUEST = b"Q"  # operator: {"verb": name, …fields}
@@ -71,8 +71,8 @@ def encode(value: Any) -> Any:
     """A message or dataclass (or list, dict, tuple of them) as JSON values; secrets are revealed: this is the wire."""
     if is_message(type(value)):
         return {name: encode(getattr(value, name)) for name in fields(type(value))}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(type(value), DATACLASS):
+        return {name: encode(getattr(value, name)) for name in getattr(type(value), DATACLASS)}
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, dict):
@@ -138,7 +138,7 @@ def _decode(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise BadFrame(f"{where}: an object was expected")
         return {_key(arguments[0], key, where): _decode(arguments[1], item, where) for key, item in value.items()}
-    if dataclasses.is_dataclass(hint) or is_message(hint):
+    if is_message(hint) or hasattr(hint, DATACLASS):
         return decode(hint, value)
     if hint is Secret and isinstance(value, str):
         return Secret(value)

@@ -1,7 +1,5 @@
 """A copy of the ledger is it, its beginning, its continuation, or something that is told apart from all of these."""
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 from deployer.core import copies
 from deployer.core.copies import AHEAD, ALTERED, BEHIND, FORKED, SAME, Copy, standing
 from deployer.core.errors import Drift
-from deployer.core.ledger import Ledger
+from deployer.core.ledger import Ledger, Record
 
 from .test_ledger import histories, lines, with_release, with_run
 
@@ -92,6 +90,6 @@ def test_the_highest_number_is_found_in_records_that_do_not_fit_together_too():
 def test_a_run_of_a_number_that_was_skipped_does_not_fit():
     ledger = promoted(with_release(Ledger([])), "web2", above=7)
     run = with_run(ledger, 1).records[-1]
-    damaged = dataclasses.replace(run, body={**run.body, "release": 5})
+    damaged = Record(run.seq, run.prev, run.kind, {**run.body, "release": 5})
     with pytest.raises(Drift, match="record 00000003 does not fit"):
         Ledger.read([*lines(ledger), damaged.render()])

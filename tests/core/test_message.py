@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
 import pytest
 
 from deployer.core import wire
-from deployer.core.message import fields, is_message, message
+from deployer.core.message import field, fields, is_message, message
 
 
 @message

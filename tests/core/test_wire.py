@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Optional, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,8 @@ from deployer.core import wire
 from deployer.core.formation import Process
 from deployer.core.ledger import Release
 from deployer.core.manifest import Launch, ProcessType, Runtime
-from deployer.core.recipe import Recipe
+from deployer.core.message import is_message
+from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe
 from deployer.core.secret import Secret
 from deployer.core.wire import BadFrame
 
@@ -32,18 +33,20 @@ class Everything:
     by_number: dict[int, Process] = field(default_factory=dict)
 
 
+st.register_type_strategy(float, st.floats(allow_nan=False))
 ANY_BYTES = st.binary(max_size=40).map(lambda value: value.decode("utf-8", "surrogateescape"))
+st.register_type_strategy(str, st.text(alphabet=st.characters(exclude_categories=["Cs"])) | ANY_BYTES)
 st.register_type_strategy(Secret, ANY_BYTES.map(Secret))
-KINDS = [Everything, Process, Release, Runtime, ProcessType, Launch, Recipe]
+KINDS = [Everything, Process, Release, Runtime, ProcessType, Launch, PythonRecipe, NodeRecipe, Recipe]
+for kind_ in KINDS:
+    if is_message(kind_):
+        fields = {name: st.from_type(hint) for name, hint in get_type_hints(kind_).items()}
+        st.register_type_strategy(kind_, st.builds(kind_, **fields))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(given_data=st.data())
-def test_a_dataclass_arrives_as_it_was(kind, given_data):
-    text = st.text(alphabet=st.characters(exclude_categories=["Cs"])) | ANY_BYTES
-    with_text = {str: text, float: st.floats(allow_nan=False)}
-    for cls, strategy in with_text.items():
-        st.register_type_strategy(cls, strategy)
+def test_it_arrives_as_it_was(kind, given_data):
     value = given_data.draw(st.from_type(kind))
     assert wire.decode(kind, wire.load(wire.dump(wire.encode(value)))) == value
 
