@@ -22,7 +22,7 @@ from deployer.stages.events import step
 from deployer.stages.target import Target
 
 BLOCK, PIECE = 1 << 20, 1 << 16
-IN_MEMORY = 16 << 20  # bytes of packed contents; more goes to a temporary file
+IN_MEMORY = 1 << 20  # bytes of packed contents; more goes to a temporary file
 SUPERVISOR = "supervisor"
 
 
