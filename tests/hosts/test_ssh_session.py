@@ -48,12 +48,6 @@ def test_the_root_may_be_below_the_home_of_the_user_who_logs_in(over_ssh):
     assert len(list((over_ssh.sshd.home / "apps/shop/agent").iterdir())) == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root's default is /srv")
-def test_the_root_is_by_default_in_the_home(over_ssh):
-    with session(over_ssh.host(root="")) as one:
-        assert one.found.root == f"{over_ssh.sshd.home}/shop"
-
-
 @pytest.mark.skipif(PYTHON39 is None, reason="needs Python 3.9")
 def test_the_agent_runs_under_python_3_9(over_ssh):
     over_ssh.sshd.python(PYTHON39)
