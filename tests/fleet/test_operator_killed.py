@@ -17,9 +17,9 @@ BEFORE_THE_RELEASE = ("look", "send", "stage")
 
 @pytest.mark.parametrize("step", STEPS)
 def test_an_operator_who_is_killed_leaves_every_host_serving_and_the_next_run_makes_them_equal(fleet, step):
-    fleet.settings(
-        patience="60s"
-    )  # nobody is waited for here, and so no request is made that only a slow machine makes
+    # nobody is waited for here, and so no request is made that only a slow machine makes
+    fleet.settings(patience="60s")
+    fleet.deploy("run")  # what serves is the newest release, to which a plain run will come back
     served = fleet.answered()
     text = fleet.say()
     with fleet.watch() as watch:
