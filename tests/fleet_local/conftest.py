@@ -1,7 +1,6 @@
 import pytest
 
 from tests.e2e.conftest import port  # noqa: F401 - a fixture
-from tests.ssh.server import SSHD
 
 from .fleet import Fleet
 
@@ -9,7 +8,5 @@ from .fleet import Fleet
 @pytest.fixture
 def fleet(tmp_path, port):  # noqa: F811
     """web1, web2 and web3; nothing is deployed yet."""
-    if SSHD is None:
-        pytest.skip("not installed: sshd")
     with Fleet(tmp_path, port=port) as one:
         yield one

@@ -3,7 +3,7 @@ import pytest
 from deployer.hosts.local import Local
 from deployer.hosts.ssh import Ssh, SshAccess
 from deployer.hosts.ssh_settings import SshSettings
-from tests.ssh.server import SSHD, Sshd
+from tests.ssh.server import Sshd
 
 QUICK = SshSettings(connect_timeout=3, login_timeout=15, silence=10)
 
@@ -37,8 +37,6 @@ def operator(tmp_path, monkeypatch):
 @pytest.fixture
 def over_ssh(tmp_path, operator):
     """`web1`, by a real sshd."""
-    if SSHD is None:
-        pytest.skip("not installed: sshd")
     with Sshd(tmp_path / "sshd") as sshd:
         sshd.operator(operator, "web1")
         yield Reached("web1", tmp_path, sshd, operator)

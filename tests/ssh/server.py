@@ -16,6 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 CONFIG = """\
 ListenAddress 127.0.0.1
@@ -69,6 +71,8 @@ class Sshd:
     """
 
     def __init__(self, folder, *, options=(), environment=None, python=None, kinds=("ed25519",)):
+        if SSHD is None:
+            pytest.skip("not installed: sshd")
         self.folder = Path(folder)
         self.home, self.bin = self.folder / "home", self.folder / "bin"
         for made in (self.folder, self.home, self.bin):
