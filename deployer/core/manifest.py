@@ -75,6 +75,11 @@ class ProcessType:
     `memory` (bytes), `cpu` (in whole processors: 0.5 is half of one) and `files` (open at once) are limits of one
     process with all its children, 0 where there is none.  `writable` are paths that it may write to besides the
     target's own; without `hardening` it may write wherever its user may.
+
+    `health` is a path that has to answer, `tcp` (it takes connections) or `notify` (it says READY=1, sd_notify(3));
+    `health_command` has to end with 0.  `watchdog` is WatchdogSec, 0 for none.  `update` says how a new release takes
+    the place of the old one (core/strategy.py), `once` that the whole target has one process at most, `listen` whether
+    it is given a `socket` that outlives releases or binds its `port` itself, `schedule` when it runs, '' for always.
     """
 
     name: str
@@ -84,13 +89,18 @@ class ProcessType:
     boot_timeout: float = 60
     stop_timeout: float = 30
     healthy_time: float = 3
-    update: str = "rolling"
+    update: str = "auto"
     binds_port: bool = False
     memory: int = 0
     cpu: float = 0
     files: int = 0
     hardening: bool = True
     writable: tuple[str, ...] = ()
+    health_command: str = ""
+    watchdog: float = 0
+    once: bool = False
+    listen: str = "port"
+    schedule: str = ""
 
 
 @message

@@ -36,6 +36,12 @@ class ProcessSettings:
     files: int = ProcessType.files
     hardening: bool = ProcessType.hardening
     writable: tuple[str, ...] = ProcessType.writable
+    health_command: str = ""
+    watchdog: float = 0
+    once: bool = False
+    listen: str = "auto"
+    expose: str = ""
+    schedule: str = ""
     at: str = field(default="", compare=False, repr=False)
 
 

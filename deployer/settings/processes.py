@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deployer.core import limits
+from deployer.core import limits, strategy
 from deployer.core.errors import SettingsError
 from deployer.core.manifest import ProcessType
 from deployer.core.procfile import CONSOLE, RELEASE
@@ -55,5 +55,20 @@ def _type(name: str, command: str, given: ProcessSettings | None) -> ProcessType
         files=given.files,
         hardening=given.hardening,
         writable=given.writable,
-        binds_port=name == WEB or bool(given.health or given.port),
+        health_command=given.health_command,
+        watchdog=given.watchdog,
+        once=given.once,
+        listen=_listening(given),
+        schedule=given.schedule,
+        binds_port=name == WEB or _exposed(given),
     )
+
+
+def _exposed(given: ProcessSettings) -> bool:
+    """Whether what is said of a type means that it binds its port."""
+    probed = given.health not in ("", "notify")
+    return bool(given.expose or given.port or probed or given.listen == strategy.SOCKET)
+
+
+def _listening(given: ProcessSettings) -> str:
+    return strategy.SOCKET if given.listen == strategy.SOCKET else strategy.PORT

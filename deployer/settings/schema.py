@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from deployer.core import limits, names, rollout
+from deployer.core import limits, names, rollout, strategy
 from deployer.core.formation import MOST
 from deployer.core.manifest import unsafe_path
 from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe
@@ -33,7 +33,7 @@ from deployer.settings.model import (
 
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 _PLACE = re.compile(r"(?:/|~/)[^\0-\x1f\x7f]*\Z")
-_HEALTH = re.compile(r"/[!-~]*\Z")
+_HEALTH = re.compile(r"(?:/[!-~]*|tcp|notify)\Z")
 _PACK = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+){0,2}\Z")
 
@@ -111,16 +111,33 @@ BUILD = (
 
 PROCESS = (
     Key("command", _COMMAND, "the Procfile's line", "replaces the Procfile's command, or adds the type"),
-    Key("health", Text("a path such as /up", _HEALTH.match), "none",
-        "has to answer 2xx or 3xx before a process counts as up"),
+    Key("health", Text("a path such as /up, tcp or notify", _HEALTH.match), "none",
+        "before a process counts as up, a path has to answer 2xx or 3xx, `tcp` means that it takes connections, and "
+        "`notify` that it says READY=1 (sd_notify)"),
+    Key("health_command", _COMMAND, "none",
+        "has to end with 0 in the process's environment before a process counts as up"),
+    Key("watchdog", Duration("1s", "1h"), "none",
+        "a process that does not say WATCHDOG=1 for so long is started anew (systemd only, with `health: notify`)"),
+    Key("expose", Choice(("http", "tcp")), "http for web, else nothing",
+        "the processes of this type bind `PORT`, and speak HTTP or anything else over TCP there"),
+    Key("listen", Choice(("auto", "port", "socket")), "auto",
+        "`socket`: the process is given its listening socket (LISTEN_FDS), which outlives releases; `port`: it binds "
+        "`PORT` itself; `auto` is `socket` for what is known to take one (gunicorn)"),
     Key("port", _PORT, "given, and kept for good",
         "the port of the type's first process; each further one has the next"),
     Key("boot_timeout", Duration("1s", "1h"), "60s", "how long a process may take to come up"),
     Key("stop_timeout", Duration("0s", "24h"), "30s", "the time from SIGTERM to SIGKILL"),
     Key("healthy_time", Duration("0s", "10m"), "3s", "how long a process without a port has to stay up to count as up"),
-    Key("update", Choice(("rolling", "stop-first")), "rolling",
-        "a new release's processes replace the old one by one (`rolling`; a release that never ran is first tried on a "
-        "spare port), or after all have stopped (`stop-first`)"),
+    Key("update", Choice(strategy.CHOICES), strategy.AUTO,
+        "new processes come up beside the old ones, which stop when the traffic has moved (`overlap`); replace them "
+        "one by one (`rolling`); come up while the old ones finish their work for up to `stop_timeout` (`drain`); or "
+        "start after all have stopped (`stop-first`).  `auto` is `overlap` behind a router or an owned socket, else "
+        "`rolling`"),
+    Key("schedule", Text("a time table such as */5 * * * * or hourly"), "none",
+        "runs it at these times, and not all the time: five fields as in crontab(5), or a calendar expression of "
+        "systemd"),
+    Key("once", Boolean(), "false",
+        "true: at most one process of this type in the whole target, whatever happens; it updates `stop-first`"),
     Key("memory", Text("an amount such as 512M or 2G", limits.size), "no limit",
         "the most memory that a process and its children may use (systemd only)"),
     Key("cpu", Text("an amount such as 50% or 1.5", limits.processors), "no limit",

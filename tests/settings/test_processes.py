@@ -10,7 +10,7 @@ def test_the_procfile_is_refined_by_processes():
     given = parse("app: a\nprocesses: {worker: {stop_timeout: 10m, update: stop-first}}").processes
     types, release, console = settle({"web": "serve", "worker": "work"}, given, {"web": "convention"})
     assert [(kind.name, kind.command, kind.stop_timeout, kind.update) for kind in types] == [
-        ("web", "serve", 30, "rolling"),
+        ("web", "serve", 30, "auto"),
         ("worker", "work", 600, "stop-first"),
     ]
     assert release == console == ""
