@@ -12,6 +12,7 @@ from deployer.core import canonical, wire
 from deployer.core.formation import no_such_type
 from deployer.core.manifest import Launch, ProcessType
 from deployer.core.message import message
+from deployer.core.routing import Router
 from deployer.core.secret import Secret, reveal
 
 
@@ -28,7 +29,8 @@ class Spec:
     """A release: a build and what the target adds to it.  Values of the config stand in `env`, only names here.
 
     `formation` is what deploy.yaml declared; `names` are all variables, `stored` those that were set by
-    `config set`; `run_as` is the processes' user where the agent is root; `agent` the digest of its agent.pyz.
+    `config set`; `run_as` is the processes' user where the agent is root; `agent` the digest of its agent.pyz;
+    `router` is how requests come to its processes.
     """
 
     app: str
@@ -43,6 +45,7 @@ class Spec:
     shared: tuple[SharedPath, ...] = ()
     run_as: str = ""
     agent: str = ""
+    router: Router = Router()
 
     @property
     def types(self) -> dict[str, ProcessType]:

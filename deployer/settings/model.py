@@ -15,6 +15,7 @@ from deployer.core.manifest import ProcessType
 from deployer.core.recipe import Recipe
 from deployer.core.release import SharedPath
 from deployer.core.rollout import ALL
+from deployer.core.routing import Router
 
 LOCAL = "local"
 KEEP = 5
@@ -133,6 +134,7 @@ class TargetSettings:
     confirm_timeout: float = 30.0
     rollout: RolloutSettings = RolloutSettings()
     ssh: SshSettings = SshSettings()
+    router: Router = field(default_factory=Router)
     chosen: tuple[str, ...] = ()
 
     @property

@@ -16,7 +16,7 @@ from deployer.core.formation import MOST
 from deployer.core.manifest import unsafe_path
 from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe
 from deployer.core.release import SharedPath
-from deployer.settings import hosts
+from deployer.settings import hosts, router
 from deployer.settings.hosts import Hosts
 from deployer.settings.kinds import Boolean, Choice, Duration, Found, Key, ListOf, MapOf, Number, Record, Text
 from deployer.settings.model import (
@@ -229,6 +229,8 @@ TARGET = (
         "how long a host waits for a line that went silent before it puts back what served, if it was switched and "
         "that was not confirmed"),
     Key("rollout", Record(RolloutSettings, ROLLOUT), "", "how a run goes over the hosts"),
+    Key("router", router.KIND, "none: the processes' own ports",
+        "what sends a domain or a port to the processes, and moves it without a gap"),
     Key("ssh", Record(SshSettings, SSH), "", "how the hosts are reached; all else is in ssh's own configuration"),
 )  # fmt: skip
 

@@ -147,6 +147,7 @@ def _spec(target: Target, launch: Launch, config: Variables, build: str, commit:
         stored=config.stored,
         shared=target.settings.shared,
         run_as=target.settings.run_as,
+        router=target.settings.router,
         agent=pyz.agent(target.operator.cache)[0],
     )
 

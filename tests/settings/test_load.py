@@ -108,7 +108,7 @@ app: shop
     ]
 
 
-@pytest.mark.parametrize("key", ["router", "listen", "schedule"])
+@pytest.mark.parametrize("key", ["listen", "schedule"])
 def test_a_key_of_a_later_version_is_never_ignored(key):
     said = mistake(f"targets: {{production: {{hosts: [a], {key}: x}}}}")
     assert said == f'targets.production: "{key}" is no key that this version of deployer knows here'
