@@ -18,10 +18,11 @@ LONGER: dict[str, int] = {}  # "module:function": its lines, with the reason
 
 # Programs of their own: argv, standard streams and exit codes are their interface, as the command line's are ours.
 PROGRAMS = {
-    "agent/__main__.py": "the agent: its argv says serve, launch, guard or boot",
+    "agent/__main__.py": "the agent: its argv says serve, launch, guard, boot or router",
     "agent/serve.py": "stdin and stdout are the session",
     "agent/launch.py": "becomes a process of the app; its stderr is that process's log",
     "agent/boot.py": "started by systemd, whose journal has its stderr",
+    "agent/router_unit.py": "started by systemd, whose journal has its stderr",
     "hosts/bootstrap_script.py": "what a host runs before it has the agent",
     "hosts/supervisord_main.py": "the program that starts the supervisord we ship",
     "builds/packs/pythons/compile_script.py": "run by the app's own Python",

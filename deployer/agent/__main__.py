@@ -1,4 +1,4 @@
-"""The agent's program: `serve` a session, `launch` a process, `guard` a pending switch, or `boot` a target."""
+"""The agent's program: `serve` a session, `launch` a process, `guard` a switch, `boot` a target, tell its `router`."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ def main() -> None:
         from deployer.agent.boot import main as boot  # noqa: PLC0415
 
         boot(sys.argv[2:])
+    elif what == "router":
+        from deployer.agent.router_unit import main as router  # noqa: PLC0415
+
+        router(sys.argv[2:])
     else:
-        sys.exit("deployer's agent: serve, launch, guard or boot")
+        sys.exit("deployer's agent: serve, launch, guard, boot or router")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Iterator
 from typing import Iterable, Optional
 
 from deployer.agent import procfs
 from deployer.core.message import message
 
-LISTEN = "0A"
+LISTEN, ESTABLISHED = "0A", "01"
 
 
 @message
@@ -29,7 +30,17 @@ class Listener:
 
 def listeners(port: int) -> list[Listener]:
     """All sockets that listen on `port`, whatever the address."""
-    found = []
+    return [Listener(_address(row[1].partition(":")[0]), row[9]) for row in _rows(port) if row[3] == LISTEN]
+
+
+def established(port: int) -> int:
+    """How many connections to `port` of this host are open at both ends."""
+    return sum(row[3] == ESTABLISHED for row in _rows(port))
+
+
+def _rows(port: int) -> Iterator[list[str]]:
+    """The fields of every socket of ours that is at `port`."""
+    at = f":{port:04X}"
     for table in ("tcp", "tcp6"):
         try:
             with open(f"/proc/net/{table}", encoding="ascii") as file:
@@ -37,11 +48,9 @@ def listeners(port: int) -> list[Listener]:
         except FileNotFoundError:  # no IPv6 here
             continue
         for line in lines:
-            fields = line.split()
-            address, _, number = fields[1].partition(":")
-            if fields[3] == LISTEN and int(number, 16) == port:
-                found.append(Listener(_address(address), fields[9]))
-    return found
+            fields = line.split(None, 10)
+            if fields[1].endswith(at):
+                yield fields
 
 
 def listening(pid: int, port: int) -> Optional[Listener]:

@@ -58,6 +58,10 @@ class Systemctl:
         except (RunFailed, FileNotFoundError):
             return False
 
+    def knows(self, unit: str) -> bool:
+        """Whether there is such a unit."""
+        return self._call(["cat", "--", unit], PATIENCE).returncode == 0
+
     def show(self, pattern: str) -> dict[str, dict[str, str]]:
         """The loaded units that `pattern` names, by their names; each with the properties in SHOWN."""
         words = ["show", pattern, f"--property={','.join(SHOWN)}"]

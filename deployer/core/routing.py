@@ -14,6 +14,8 @@ LOOPBACK = "127.0.0.1"
 HTTP, HTTPS = 80, 443
 RETRY_AFTER = 120  # seconds
 LARGEST_PAGE = 256 << 10  # bytes
+HASHED = "[.-][0-9a-f]{8,64}[.][A-Za-z0-9.]+$"  # a file's name that changes with its content
+FOR_EVER, ASK_AGAIN = "public, max-age=31536000, immutable", "no-cache"
 
 
 @message

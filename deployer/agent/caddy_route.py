@@ -1,0 +1,154 @@
+"""How does caddy write a route, and what does one say that it has?
+
+Connections to upstreams are not kept alive: an app that sends the head and the body of an answer separately, as
+Python's own server does, waits 40 ms on a kept one for caddy's delayed ACK (docs/explanation/routers.md), and an open
+connection would not tell whether a request is on its way still.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Optional
+
+from deployer.core import routing
+from deployer.core.routing import AssetFolders, Maintenance, Route, Upstream
+
+OWNER = "deployer"  # the variable that says whose a route is: the root of its target
+TRY, PAUSE = "5s", "50ms"
+DOWN = "2s"  # so long an upstream that refused is left out, where there are others
+INTERVAL, TIMEOUT = "5s", "5s"
+DIAL_TIMEOUT = "3s"
+
+
+def render(route: Route, root: str) -> dict[str, Any]:
+    """The route as caddy takes it."""
+    closed = route.closed
+    handle = [_unavailable(closed)] if closed else [_app(route)]
+    found: dict[str, Any] = {
+        "@id": routing.name(route.app, route.target),
+        "handle": [{"handler": "vars", OWNER: root}, *handle],
+        "terminal": True,
+    }
+    if route.domain:
+        found["match"] = [{"host": list(route.domain)}]
+    return found
+
+
+def owner(found: Any) -> Optional[str]:
+    """The root of the target that has written this route; None for somebody else."""
+    first = next(iter(_list(found, "handle")), None)
+    told = first.get(OWNER) if isinstance(first, dict) else None
+    return told if isinstance(told, str) else None
+
+
+def hosts(found: Any) -> list[str]:
+    """The domains that a route is for; none for all."""
+    matches = _list(found, "match")
+    return [host for match in matches if isinstance(match, dict) for host in _list(match, "host")]
+
+
+def upstreams(found: Any) -> tuple[Upstream, ...]:
+    """Where a route sends requests to, whoever wrote it."""
+    told: list[Upstream] = []
+    for part in _walk(found):
+        for one in _list(part, "upstreams") if part.get("handler") == "reverse_proxy" else ():
+            address, _, port = str(one.get("dial", "")).rpartition(":")
+            if port.isdigit():
+                told.append(Upstream(address, int(port)))
+    return tuple(told)
+
+
+def _app(route: Route) -> dict[str, Any]:
+    routes = [_assets(one) for one in route.assets if one.folders]
+    return {"handler": "subroute", "routes": [*routes, {"handle": [_proxy(route)]}]}
+
+
+def _proxy(route: Route) -> dict[str, Any]:
+    proxy: dict[str, Any] = {
+        "handler": "reverse_proxy",
+        "upstreams": [{"dial": upstream.name} for upstream in route.upstreams],
+        "transport": {"protocol": "http", "keep_alive": {"enabled": False}, "dial_timeout": DIAL_TIMEOUT},
+        "load_balancing": {
+            "selection_policy": {"policy": "least_conn"},
+            "try_duration": TRY,
+            "try_interval": PAUSE,
+        },
+    }
+    if len(route.upstreams) > 1:  # the only one is always tried
+        checks: dict[str, Any] = {"passive": {"fail_duration": DOWN, "max_fails": 1}}
+        if route.health:
+            checks["active"] = {"uri": route.health, "interval": INTERVAL, "timeout": TIMEOUT, "headers": _HEADERS}
+        proxy["health_checks"] = checks
+    return proxy
+
+
+_HEADERS = {"Host": ["localhost"], "X-Forwarded-Proto": ["https"]}  # as readiness asks; https leads nowhere else
+
+
+def _cache(value: str) -> dict[str, Any]:
+    """All files of a release have the same time, so that nothing can be said by it."""
+    return {
+        "handler": "headers",
+        "request": {"delete": ["If-None-Match", "If-Modified-Since", "If-Range"]},
+        "response": {"deferred": True, "delete": ["Etag", "Last-Modified"], "set": {"Cache-Control": [value]}},
+    }
+
+
+_CACHED = {
+    "handler": "subroute",
+    "routes": [
+        {"handle": [_cache(routing.ASK_AGAIN)]},
+        {"match": [{"path_regexp": {"pattern": routing.HASHED}}], "handle": [_cache(routing.FOR_EVER)]},
+    ],
+}
+
+
+def _assets(assets: AssetFolders) -> dict[str, Any]:
+    """The files of the newest release that has them; what none has goes on to the app."""
+    name = "asset"
+    wanted = f"{{http.regexp.{name}.1}}"
+    rewrite = {"handler": "rewrite", "uri": "{http.matchers.file.relative}"}
+    routes = [
+        {
+            "match": [{"file": {"root": _plain(folder), "try_files": [wanted]}}],
+            "handle": [_CACHED, rewrite, {"handler": "file_server", "root": _plain(folder)}],
+            "terminal": True,
+        }
+        for folder in assets.folders
+    ]
+    pattern = f"^{re.escape(assets.url)}/(.*[^/])$"
+    return {
+        "match": [{"method": ["GET", "HEAD"], "path_regexp": {"name": name, "pattern": pattern}}],
+        "handle": [{"handler": "subroute", "routes": routes}],
+    }
+
+
+def _unavailable(closed: Maintenance) -> dict[str, Any]:
+    return {
+        "handler": "static_response",
+        "status_code": 503,
+        "headers": {
+            "Content-Type": ["text/html; charset=utf-8"],
+            "Retry-After": [str(closed.retry_after)],
+            "Cache-Control": ["no-store"],
+        },
+        "body": _plain(routing.page(closed)),
+    }
+
+
+def _plain(text: str) -> str:
+    """`text` without placeholders."""
+    return text.replace("{", "\\{")
+
+
+def _walk(found: Any) -> list[dict[str, Any]]:
+    if isinstance(found, list):
+        return [part for one in found for part in _walk(one)]
+    if isinstance(found, dict):
+        return [found, *(part for one in found.values() for part in _walk(one))]
+    return []
+
+
+def _list(found: Any, key: str) -> list[Any]:
+    told = found.get(key) if isinstance(found, dict) else None
+    return told if isinstance(told, list) else []

@@ -1,0 +1,208 @@
+"""nginx as router: one include file of our own, tested before it is loaded, and a reload that is waited for.
+
+No other file is written.  The file is what nginx reads when it is started again, so nothing else has to be kept.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Optional
+
+from deployer.agent import durable, nginx_conf, procfs, sockets, unit_files
+from deployer.agent.environment import PATH
+from deployer.agent.fault import point
+from deployer.agent.layout import Layout
+from deployer.agent.routers import Shown
+from deployer.core import routing
+from deployer.core.errors import RunFailed
+from deployer.core.routing import NGINX, Route, Router, Upstream
+
+FOLDER = "/etc/nginx/conf.d"
+PATIENCE, PAUSE = 30.0, 0.01  # seconds
+WORKER, LEAVING = "nginx: worker process", "nginx: worker process is shutting down"
+
+
+class Nginx:
+    """nginx as an `agent.routers.RouterProgram`."""
+
+    kind = NGINX
+
+    def __init__(self, files: Layout, router: Router) -> None:
+        self._files, self._router = files, router
+        self._folder = Path(router.conf or FOLDER)
+        self._main = self._folder.parent / "nginx.conf"
+        self._conf = self._folder / f"{routing.name(files.app, files.target)}.conf"
+        self._page = self._conf.with_name(routing.name(files.app, files.target) + nginx_conf.PAGE)
+
+    def hindrance(self) -> tuple[str, ...]:
+        """Why it cannot be used here."""
+        if not self._main.exists():
+            return f"there is no {self._main}", "install nginx, or say `router.conf` where its include files are"
+        if not os.access(self._folder, os.W_OK):
+            return f"{self._folder} cannot be written to", "nginx needs root: say `sudo: true`, or log in as root"
+        if re.search(r'[$"\\\0-\x1f]', str(self._files.root)):
+            return f"nginx cannot be told of {self._files.root}", "choose a `path` without $, quotes and backslashes"
+        if self._master() is None:
+            return f"no nginx runs with {self._main}", "`systemctl enable --now nginx` on the host"
+        return ()
+
+    def put(self, route: Route) -> None:
+        """Have exactly this route."""
+        page = nginx_conf.page(route)
+        wanted = nginx_conf.render(route, self._router, unit_files.owner(self._files), str(self._folder))
+        if _content(self._conf) == wanted and page in (None, _content(self._page)) and self._is_loaded():
+            return
+        self._check_owner()
+        self._check_port()
+        if page is not None:
+            durable.write(self._page, page, name="nginx.page")
+        self._load(wanted)
+        if page is None:
+            durable.remove(self._page, name="nginx.page")
+
+    def shown(self) -> Optional[Shown]:
+        """What it has now."""
+        text = (_content(self._conf) or b"").decode()
+        if not text:
+            return None
+        found = nginx_conf.upstreams(text)
+        return Shown(nginx_conf.listens(text), found, not found)
+
+    def busy(self, upstream: Upstream) -> int:
+        """The connections that are open there: none is kept."""
+        return sockets.established(upstream.port)
+
+    def remove(self) -> None:
+        """Have no route of this target any more."""
+        if self._conf.exists():
+            self._check_owner()
+            self._load(None)
+            durable.remove(self._page, name="nginx.page")
+
+    def _load(self, wanted: Optional[bytes]) -> None:
+        """Have nginx serve by this file (None: without it); it stays as it was where nginx will not."""
+        before = _content(self._conf)
+        try:
+            self._write(wanted)
+            self._test(there=wanted is not None)
+            self._reload()
+        except BaseException:
+            self._write(before)
+            raise
+
+    def _write(self, content: Optional[bytes]) -> None:
+        if content is None:
+            durable.remove(self._conf, name="nginx.conf")
+        else:
+            durable.write(self._conf, content, name="nginx.conf")
+
+    def _test(self, *, there: bool) -> None:
+        """`RunFailed` with nginx's own words where it does not like its configuration, or does not read our file."""
+        told = self._nginx("-T")
+        if told.returncode:
+            words = told.stderr.strip()
+            whose = "the route" if str(self._conf) in words else "its configuration, which others wrote,"
+            raise RunFailed(f"nginx refuses {whose}: nothing was changed", hint="`nginx -t` tests it", output=words)
+        if there and f"# configuration file {self._conf}:" not in told.stdout:
+            raise RunFailed(
+                f"{self._main} does not include {self._folder}/*.conf",
+                hint=f"add `include {self._folder}/*.conf;` to its `http` block, or say `router.conf`",
+            )
+
+    def _reload(self) -> None:
+        """Return when only workers that have read the configuration anew take connections."""
+        master = self._master()
+        if master is None:
+            return  # it reads the file when it is started
+        before = set(_workers(master))
+        point("nginx.reload")
+        told = self._nginx("-s", "reload")
+        if told.returncode:
+            raise RunFailed("nginx cannot be reloaded", output=told.stderr.strip())
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            now = _workers(master)
+            fresh = [pid for pid, title in now.items() if pid not in before and title == WORKER]
+            if fresh and not any(title == WORKER for pid, title in now.items() if pid in before):
+                return
+            if time.monotonic() > deadline:
+                raise RunFailed("nginx has not taken its new configuration", hint="its error log says why")
+            time.sleep(PAUSE)
+
+    def _nginx(self, *words: str) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(
+                ["nginx", "-c", str(self._main), *words],
+                env={"PATH": PATH, "LANG": "C.UTF-8"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=PATIENCE,
+                check=False,
+                cwd="/",
+            )
+        except FileNotFoundError as error:
+            raise RunFailed("there is no `nginx` here", hint="install nginx") from error
+        except subprocess.TimeoutExpired as error:
+            raise RunFailed(f"nginx has not answered in {PATIENCE:g} s") from error
+
+    def _master(self) -> Optional[int]:
+        """The process that has read this nginx.conf; None where none runs."""
+        usual = str(self._main) == "/etc/nginx/nginx.conf"
+        for process in procfs.everyone():
+            title = " ".join(procfs.arguments(process.pid))
+            if process.alive and title.startswith("nginx: master process"):
+                words = title.split()
+                named = words[words.index("-c") + 1] if "-c" in words[:-1] else ""
+                if named == str(self._main) or (usual and not named):
+                    return process.pid
+        return None
+
+    def _is_loaded(self) -> bool:
+        """Whether all workers that take connections have begun after the file was written."""
+        master = self._master()
+        if master is None:
+            return True  # it reads the file when it is started
+        begun = [procfs.started(pid) for pid, title in _workers(master).items() if title == WORKER]
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        written = (self._conf.stat().st_mtime - booted) * os.sysconf("SC_CLK_TCK")
+        return bool(begun) and all(ticks is not None and ticks >= written for ticks in begun)
+
+    def _check_owner(self) -> None:
+        first = (_content(self._conf) or b"").split(b"\n", 1)[0].decode(errors="replace")
+        if first and first != unit_files.owner(self._files):
+            root = first.rpartition(", ")[2].strip('"]')
+            if not first.startswith("# deployer ") or os.path.isdir(root):
+                raise RunFailed(f"{self._conf} is not this target's", hint="two targets on one host need other names")
+
+    def _check_port(self) -> None:
+        """Nginx would try for a while, and go on as before without a word to us."""
+        owner = sockets.owner(self._router.listens)
+        if owner and owner[1] and owner[1] != "nginx":
+            raise RunFailed(
+                f"port {self._router.listens} is held by pid {owner[0]} ({owner[1]})",
+                hint="end it, or give the router another port",
+            )
+
+
+def _workers(master: int) -> dict[int, str]:
+    """The pids of a master's workers, with what they call themselves."""
+    found = {}
+    for process in procfs.everyone():
+        if process.parent == master and process.alive:
+            title = " ".join(procfs.arguments(process.pid)).strip()
+            if title.startswith(WORKER):
+                found[process.pid] = title
+    return found
+
+
+def _content(path: Path) -> Optional[bytes]:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

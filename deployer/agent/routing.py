@@ -1,0 +1,182 @@
+"""How do requests get from the host's router to the processes of this target, and to no others?
+
+`run/route.json` is what the router was last told; `run/maintenance.json` says that it is to answer by itself;
+`run/assets.json` names the releases that served, newest first: their files stay reachable for pages that came before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any, Callable, Iterable, Optional, Sequence
+
+from deployer.agent import durable
+from deployer.agent.fault import point
+from deployer.agent.layout import Layout
+from deployer.agent.routers import RouterProgram, router_of
+from deployer.core import routing, wire
+from deployer.core.errors import Drift, RunFailed
+from deployer.core.formation import Process
+from deployer.core.message import message
+from deployer.core.release import Spec
+from deployer.core.routing import Maintenance, Route, Router, Upstream
+
+ROUTE, MAINTENANCE, ASSETS = "route.json", "maintenance.json", "assets.json"
+EARLIER = 3  # releases whose assets stay reachable
+PAUSE = 0.02
+
+
+@message
+class Routed:
+    """What a router was last told: which one, and what."""
+
+    router: Router
+    route: Route
+
+
+def check(files: Layout, spec: Spec) -> None:
+    """`RunFailed` where the router that the release wants cannot be used on this host: nothing is touched."""
+    if spec.router.kind:
+        problem = router_of(files, spec.router).hindrance()
+        if problem:
+            raise RunFailed(problem[0], hint=problem[1])
+
+
+def route_of(files: Layout, spec: Spec, processes: Iterable[Process]) -> Optional[Route]:
+    """The route to these processes of a release; None where the release has no router."""
+    router = spec.router
+    if not router.kind:
+        return None
+    kind = spec.types.get(router.type)
+    served = [version for version in [spec.version, *_served(files)] if os.path.isdir(files.release(version))]
+    releases = [f"{files.release(version)}/app" for version in dict.fromkeys(served)]
+    return Route(
+        app=files.app,
+        target=files.target,
+        domain=router.domain,
+        port=router.port,
+        upstreams=routing.upstreams(router, processes),
+        health=kind.health if kind and kind.health.startswith("/") else "",
+        assets=routing.folders(router, releases[: EARLIER + 1]),
+        maintenance=maintenance(files),
+    )
+
+
+def move(files: Layout, spec: Spec, processes: Iterable[Process]) -> None:
+    """Send new requests to these processes of a release, and to no others; nothing where there is no router.
+
+    `RunFailed` if the router cannot be moved: it has what it had.  What has begun goes on where it is: `drained`.
+    """
+    route, before = route_of(files, spec, processes), stored(files)
+    if route is None:
+        remove(files)
+        return
+    point("route.put")
+    router_of(files, spec.router).put(route)
+    point("route.moved")
+    if before and _place(before.router) != _place(spec.router):
+        router_of(files, before.router).remove()
+    _keep(files, Routed(spec.router, route))
+    _remember(files, spec.version)
+
+
+def upstreams(spec: Spec, processes: Iterable[Process]) -> tuple[Upstream, ...]:
+    """Where those of `processes` listen that the release's router sends requests to."""
+    return routing.upstreams(spec.router, processes) if spec.router.kind else ()
+
+
+def drained(files: Layout, spec: Spec, leaving: Sequence[Upstream], patience: float, check: Callable[[], None]) -> bool:
+    """Whether no request is left at any of these upstreams, waited for at most `patience` seconds.
+
+    `check` is called all the time and may raise.
+    """
+    if not spec.router.kind or not leaving:
+        return True
+    program = router_of(files, spec.router)
+    deadline = time.monotonic() + patience
+    while any(program.busy(upstream) for upstream in leaving):
+        check()
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(PAUSE)
+    return True
+
+
+def again(files: Layout) -> None:
+    """Tell the router once more what it was last told, in case it has been started anew; nothing where it has it."""
+    known = stored(files)
+    if known:
+        router_of(files, known.router).put(known.route)
+
+
+def remove(files: Layout) -> None:
+    """Take this target's route away."""
+    known = stored(files)
+    if known:
+        router_of(files, known.router).remove()
+        durable.remove(files.run / ROUTE, name="route")
+
+
+def stored(files: Layout) -> Optional[Routed]:
+    """What the router was last told."""
+    found = _read(files, ROUTE)
+    return None if found is None else wire.decode(Routed, found)
+
+
+def maintenance(files: Layout) -> Optional[Maintenance]:
+    """What the router is to answer by itself; None where the app answers."""
+    found = _read(files, MAINTENANCE)
+    return None if found is None else wire.decode(Maintenance, found)
+
+
+def close(files: Layout, wanted: Optional[Maintenance]) -> None:
+    """Have the router answer by itself, or (None) let the app answer again; also after later runs."""
+    known = stored(files)
+    if known:
+        route = Route(**{**known.route.__dict__, "maintenance": wanted})
+        router_of(files, known.router).put(route)
+        _keep(files, Routed(known.router, route))
+    if wanted is None:
+        durable.remove(files.run / MAINTENANCE, name="maintenance")
+    else:
+        _write(files, MAINTENANCE, wire.encode(wanted))
+
+
+def program(files: Layout) -> Optional[RouterProgram]:
+    """The router that was last told of this target."""
+    known = stored(files)
+    return router_of(files, known.router) if known else None
+
+
+def _place(router: Router) -> tuple[str, str, str]:
+    return router.kind, router.admin, router.conf
+
+
+def _keep(files: Layout, routed: Routed) -> None:
+    if routed != stored(files):
+        _write(files, ROUTE, wire.encode(routed))
+
+
+def _remember(files: Layout, version: int) -> None:
+    before = _served(files)
+    served = [version, *(known for known in before if known != version)][: EARLIER + 1]
+    if served != before:
+        _write(files, ASSETS, served)
+
+
+def _served(files: Layout) -> list[int]:
+    return [int(version) for version in _read(files, ASSETS) or []]
+
+
+def _write(files: Layout, name: str, value: object) -> None:
+    durable.write(files.run / name, wire.dump(value), mode=0o600, name=name.partition(".")[0])
+
+
+def _read(files: Layout, name: str) -> Any:
+    try:
+        return json.loads((files.run / name).read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise Drift(f"{files.run / name} is damaged", hint="remove it, then `deploy restart`") from error
