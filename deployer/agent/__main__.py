@@ -1,4 +1,7 @@
-"""The agent's program: `serve` a session, `launch` a process, `guard` a switch, `boot` a target, tell its `router`."""
+"""The agent's program: `serve` a session, `launch` a process, `guard` a switch, `boot` a target, tell its `router`.
+
+And of a one-off process that goes on by itself: `keep` it, start it (`oneoff`), note that it has `ended`.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,20 @@ def main() -> None:
         from deployer.agent.router_unit import main as router  # noqa: PLC0415
 
         router(sys.argv[2:])
+    elif what == "keep":
+        from deployer.agent.keep import main as keep  # noqa: PLC0415
+
+        keep(sys.argv[2:])
+    elif what == "oneoff":
+        from deployer.agent.oneoff_start import main as oneoff  # noqa: PLC0415
+
+        oneoff()
+    elif what == "ended":
+        from deployer.agent.oneoff_end import main as ended  # noqa: PLC0415
+
+        ended(sys.argv[2:])
     else:
-        sys.exit("deployer's agent: serve, launch, guard, boot or router")
+        sys.exit("deployer's agent: serve, launch, guard, boot, router, keep, oneoff or ended")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,16 @@ from typing import Callable, Optional, Sequence
 
 from deployer.agent import ledger, pending, rehearsal
 from deployer.agent.context import Host
+from deployer.agent.layout import Layout
 from deployer.core import requests, wire
 from deployer.core.errors import NotFound
 from deployer.core.formation import Process, expand, selected
 from deployer.core.names import process_name
+from deployer.core.oneoffs import KIND
 
 PAUSE = 0.1
 JOINING, FIRST = 1.0, 1000  # seconds since which, and lines that, are told of what joins: it began a moment ago
+ENDED = 1.0  # seconds in which the last lines come of what has ended
 LINGER = 5.0  # seconds that a process that is gone is still listened to
 Name = tuple[int, str, int]
 
@@ -55,10 +58,10 @@ class _Following:
 
     def run(self, chosen: Sequence[Process]) -> None:
         """Follow `chosen`, and what comes after them, until the operator cancels."""
-        session, seen = self._host.session, _signs(self._host)
+        session, seen, ends = self._host.session, _signs(self._host), _Ends(self._host.files, chosen)
         self._join(chosen, self._request.lines, since=0)
         try:
-            while not session.cancelled.is_set() and not self._failed:
+            while not session.cancelled.is_set() and not self._failed and not ends.come():
                 session.check()
                 time.sleep(PAUSE)
                 before, seen = seen, _signs(self._host)
@@ -111,6 +114,25 @@ class _Following:
         return over
 
 
+class _Ends:
+    """Whether all that is followed has ended for good, as one-off processes do, and its last lines have come."""
+
+    def __init__(self, files: Layout, chosen: Sequence[Process]) -> None:
+        self._files, self._since = files, 0.0
+        self._numbers = [process.number for process in chosen if process.type == KIND]
+        self._never = len(self._numbers) < len(chosen)
+
+    def come(self) -> bool:
+        """Whether it is so now."""
+        if self._never:
+            return False
+        from deployer.agent import oneoffs  # noqa: PLC0415 - few have any
+
+        if not self._since and all(oneoffs.ended(self._files, number) is not None for number in self._numbers):
+            self._since = time.monotonic()
+        return bool(self._since) and time.monotonic() - self._since > ENDED
+
+
 def _name(process: Process) -> Name:
     return process.release, process.type, process.number
 
@@ -145,8 +167,18 @@ def _chosen(request: requests.Logs, host: Host) -> list[Process]:
             raise NotFound(f"{text!r} is no process", hint="say `web` or `web.1`")
         if named[1] == rehearsal.NUMBER:
             everything += [Process(version, named[0], rehearsal.NUMBER, 0) for version in versions]
-        chosen += [process for process in selected(everything, *named) if process not in chosen]
+        found = _oneoffs(host.files, *named) or selected(everything, *named)
+        chosen += [process for process in found if process not in chosen]
     return chosen
+
+
+def _oneoffs(files: Layout, kind: str, number: Optional[int]) -> list[Process]:
+    """The one-off processes that go on by themselves, or have, which `run` or `run.3` names."""
+    if kind != KIND:
+        return []
+    from deployer.agent import oneoffs  # noqa: PLC0415 - few have any
+
+    return [one.process for one in oneoffs.begun(files) if number in (None, one.number)]
 
 
 def _known(request: requests.Logs, host: Host) -> tuple[list[int], list[Process]]:

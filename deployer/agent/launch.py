@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, NoReturn
 
-    from deployer.core.release import Spec
 
 SHELL = "/bin/sh"
 UMASK = 0o022
@@ -60,8 +59,8 @@ def main(argv: list[str]) -> NoReturn:
 def launch(root: str, version: int, kind: str, number: int, port: int, *, holds_back: bool = False) -> NoReturn:
     """Become the process `kind.number` of release `version`, after a while if it `holds_back` one that crashes."""
     release, key = f"{root}/releases/v{version}", started.key(version, kind, number)
-    spec: Any = Json(_read(f"{release}/release.json"))
-    known = _type(spec, kind)
+    spec: Any = Json(read(f"{release}/release.json"))
+    known = type_of(spec, kind)
     command, stop_timeout = known["command"], known["stop_timeout"]
     process, app = f"{kind}.{number}", f"{release}/app"
     _become_leader()
@@ -72,24 +71,22 @@ def launch(root: str, version: int, kind: str, number: int, port: int, *, holds_
         _end(before)
         lives = _held_back(root, version, kind, number, before) if holds_back else {}
     started.write(root, key, port=port, stop_timeout=stop_timeout, marks=marked, before=before, **lives)
-    variables = _read(f"{release}/env")
+    variables = read(f"{release}/env")
     if known.get("files"):  # a release of an older deployer has no such thing
-        _bound_files(known["files"])
+        bound_files(known["files"])
     if spec.run_as and os.getuid() == 0:
         become(spec.run_as)
-    execute(spec, variables, command, app=app, process=process, port=port or None)
+    made = environment(spec, variables, app=app, process=process, port=port or None, base=base())
+    execute(SHELL, ["sh", "-c", command], made, app=app)
 
 
-def execute(
-    spec: Spec, variables: Mapping[str, str], command: str, *, app: str, process: str, port: int | None
-) -> NoReturn:
-    """Give `command`, unchanged, to a shell in `app` with the release's environment; nothing else is inherited."""
-    made = environment(spec, variables, app=app, process=process, port=port, base=base())
+def execute(program: str, arguments: list[str], made: Mapping[str, str], *, app: str) -> NoReturn:
+    """Become `program` (looked for as a shell does) in `app` with the environment `made`; nothing else is inherited."""
     _forget_inherited()
     os.umask(UMASK)
     os.chdir(app)
     try:
-        os.execve(SHELL, ["sh", "-c", command], encoded(made))
+        os.execvpe(program, arguments, encoded(made))
     except ValueError as error:  # a NUL, which no environment can carry
         raise CannotLaunch(f"a variable of the config has a NUL byte: {error}", NOT_EXECUTABLE) from None
 
@@ -112,7 +109,8 @@ def become(user: str) -> None:
     os.setuid(entry.pw_uid)
 
 
-def _read(path: str) -> dict[str, Any]:
+def read(path: str) -> dict[str, Any]:
+    """The JSON object in `path`; `CannotLaunch` where there is none."""
     try:
         with open(path, "rb") as file:
             found = json.loads(file.read().decode("utf-8"))
@@ -125,14 +123,15 @@ def _read(path: str) -> dict[str, Any]:
     return found
 
 
-def _type(spec: Any, kind: str) -> dict[str, Any]:
+def type_of(spec: Any, kind: str) -> dict[str, Any]:
+    """What the release says of the process type `kind`."""
     for known in spec.launch.processes:
         if known["name"] == kind:
             return dict(known)
     raise CannotLaunch("the release has no such process type")
 
 
-def _bound_files(most: int) -> None:
+def bound_files(most: int) -> None:
     """Let the process have `most` files open at once, or as many as the host lets it."""
     import resource  # noqa: PLC0415 - only where it is set
 

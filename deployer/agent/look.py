@@ -8,7 +8,7 @@ from deployer.agent import config, pending
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
-from deployer.agent.managers import Instance
+from deployer.agent.managers import UP, Instance
 from deployer.core import requests
 
 
@@ -24,6 +24,7 @@ def look(_: requests.Look, host: Host) -> requests.Looked:
         processes=[_seen(instance) for instance in host.manager.instances()],
         holder=host.lock.holder() if host.lock.descriptor is None and host.lock.held() else "",
         draft=sorted(config.draft(host.files)) if os.access(host.files.draft, os.R_OK) else [],
+        oneoffs=_oneoffs(host.files),
     )
 
 
@@ -43,6 +44,15 @@ def present(files: Layout) -> list[int]:
     except FileNotFoundError:
         return []
     return sorted(int(name[1:]) for name in names if name.startswith("v") and name[1:].isdigit())
+
+
+def _oneoffs(files: Layout) -> list[requests.Seen]:
+    """The one-off processes that go on by themselves; hardly a host has any."""
+    if not os.path.isdir(files.run / "oneoffs"):
+        return []
+    from deployer.agent import oneoffs  # noqa: PLC0415 - every run looks
+
+    return [requests.Seen(one.name, one.release, UP, pid, 0, one.at, 0, "") for one, pid in oneoffs.living(files)]
 
 
 def _seen(instance: Instance) -> requests.Seen:

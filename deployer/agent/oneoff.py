@@ -11,37 +11,56 @@ import select
 import struct
 import subprocess
 import termios
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
-from deployer.agent import child, ledger, pending, stage
+from deployer.agent import bounds, child, ledger, pending, stage
 from deployer.agent.context import Host
+from deployer.agent.layout import Layout
 from deployer.agent.session import Lost
 from deployer.core import requests, wire
 from deployer.core.errors import NotFound
+from deployer.core.manifest import ProcessType
+from deployer.core.oneoffs import KIND
 from deployer.core.release import Spec
 
 
 def exec_(request: requests.Exec, host: Host) -> requests.Ended:
     """Run a command to its end, with a terminal of its own if one was asked for."""
-    serving = pending.confirmed(host.files, ledger.read(host.files))
-    version = request.version or (serving.version if serving else None)
-    if version is None:
-        raise NotFound("nothing runs here yet", hint="name a release: `deploy exec --release v1 -- …`")
-    spec = stage.spec(host.files, version)
-    env = child.environment_of(host.files, spec, "run", request.term)
+    chosen = version(request.version, host.files)
+    spec = stage.spec(host.files, chosen)
+    kind = bounding(spec, request.type)
+    env = child.environment_of(host.files, spec, KIND, request.term)
     ends = _Ends(request)
     try:
-        process = _start(request, spec, env, child.home(host.files, version), ends)
+        with bounds.bounded(host.files, kind) as bound:
+            process = _start(request, spec, env, child.home(host.files, chosen), ends, bound)
     except FileNotFoundError:
-        raise NotFound(
-            f"there is no command {request.argv[0]!r} in v{version}", hint="a shell line runs as `sh -c '…'`"
-        ) from None
+        raise no_such_command(request.argv[0], chosen) from None
     except OSError as error:  # a file that is no program, a folder, too many arguments
-        raise NotFound(f"{request.argv[0]!r} cannot be run in v{version}: {error.strerror}", hint="") from None
+        raise NotFound(f"{request.argv[0]!r} cannot be run in v{chosen}: {error.strerror}", hint="") from None
     with child.ending(process):
         ends.close_theirs()
         code = _relay(process, host, ends)
     return requests.Ended(code)
+
+
+def version(wanted: Optional[int], files: Layout) -> int:
+    """The release that a one-off process runs from: the wanted one, else the one that serves."""
+    serving = pending.confirmed(files, ledger.read(files))
+    found = wanted or (serving.version if serving else None)
+    if found is None:
+        raise NotFound("nothing runs here yet", hint="name a release: `deploy exec --release v1 -- …`")
+    return found
+
+
+def bounding(spec: Spec, kind: str) -> Optional[ProcessType]:
+    """The process type whose limits it has: none where `kind` is ''."""
+    return spec.type(kind) if kind else None
+
+
+def no_such_command(word: str, release: int) -> NotFound:
+    """The failure that says that `word` is no command there."""
+    return NotFound(f"there is no command {word!r} in v{release}", hint="a shell line runs as `sh -c '…'`")
 
 
 class _Ends:
@@ -103,9 +122,14 @@ class _Ends:
         return before - len(self._waiting)
 
 
-def _start(request: requests.Exec, spec: Spec, env: dict[str, str], cwd: str, ends: _Ends) -> subprocess.Popen[bytes]:
-    def take_terminal() -> None:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+def _start(  # noqa: PLR0917 - what a process is made of
+    request: requests.Exec, spec: Spec, env: dict[str, str], cwd: str, ends: _Ends, bound: Optional[Callable[[], None]]
+) -> subprocess.Popen[bytes]:
+    def prepare() -> None:
+        if request.terminal:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        if bound is not None:
+            bound()
 
     stdin, stdout, stderr = ends.theirs
     return subprocess.Popen(
@@ -116,7 +140,7 @@ def _start(request: requests.Exec, spec: Spec, env: dict[str, str], cwd: str, en
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
-        preexec_fn=take_terminal if request.terminal else None,  # noqa: PLW1509 - one ioctl between fork and exec
+        preexec_fn=prepare if request.terminal or bound else None,  # noqa: PLW1509 - an ioctl, a read: no more
         **child.identity(spec),
     )
 

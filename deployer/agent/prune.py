@@ -7,7 +7,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 
-from deployer.agent import durable, logs, look, procfs, stage, transfer
+from deployer.agent import durable, logs, look, oneoffs, procfs, stage, transfer
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.objects import Objects
@@ -19,13 +19,14 @@ def prune(request: requests.Prune, host: Host) -> requests.Pruned:
     """Remove all releases but `keep` and those that any process runs from; then builds, then contents."""
     files = host.files
     running = {instance.process.release for instance in host.manager.instances()}
-    stay = {*request.keep, *running, *_in_use(files)}
+    stay = {*request.keep, *running, *_in_use(files), *(one.release for one in oneoffs.sweep(files))}
     gone = [version for version in look.present(files) if version not in stay]
     for version in gone:
         host.session.check()
         durable.remove(files.release(version), name="prune")
         durable.remove(files.run / f"released-v{version}", name="prune")
         logs.discard(str(files.log), version)
+        oneoffs.forget(files, version)
     _prune_programs(host)
     with _nobody_builds(files) as free:
         if not free:

@@ -35,7 +35,7 @@ class Systemctl:
     def __init__(self, user: Optional[int] = None) -> None:
         self.user = os.geteuid() if user is None else user
         self.of_the_system = self.user == 0
-        self._scope = [] if self.of_the_system else ["--user"]
+        self.scope = [] if self.of_the_system else ["--user"]
 
     @property
     def units(self) -> Path:
@@ -88,7 +88,7 @@ class Systemctl:
     def _call(self, words: Sequence[str], patience: float) -> subprocess.CompletedProcess[str]:
         try:
             return subprocess.run(
-                ["systemctl", *self._scope, "--no-ask-password", *words],
+                ["systemctl", *self.scope, "--no-ask-password", *words],
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -105,5 +105,5 @@ class Systemctl:
     def _said(self, words: Sequence[str], ended: subprocess.CompletedProcess[str]) -> str:
         if ended.returncode:
             output = ended.stderr.strip()
-            raise RunFailed(f"systemd refuses `systemctl {' '.join([*self._scope, words[0]])}`", output=output)
+            raise RunFailed(f"systemd refuses `systemctl {' '.join([*self.scope, words[0]])}`", output=output)
         return ended.stdout

@@ -130,7 +130,7 @@ def boot(files: Layout, *, python: str, of_the_system: bool) -> bytes:
 def template(files: Layout, kind: ProcessType, *, python: str, of_the_system: bool, hardened: bool) -> bytes:
     """The template of a process type; `hardened` says whether this manager can shield processes from the host."""
     root, stop = str(files.root), max(SHORTEST, kind.stop_timeout)
-    more = [*_limits(kind), *(_hardening(root, kind, of_the_system=of_the_system) if hardened else [])]
+    more = bounds(files, kind, of_the_system=of_the_system, hardened=hardened)
     return _TEMPLATE.format(
         owner=owner(files),
         app=files.app,
@@ -147,6 +147,11 @@ def template(files: Layout, kind: ProcessType, *, python: str, of_the_system: bo
         hundredths=int(stop * 100),
         more="".join(f"{line}\n" for line in more),
     ).encode()
+
+
+def bounds(files: Layout, kind: ProcessType, *, of_the_system: bool, hardened: bool) -> list[str]:
+    """The lines of a unit that say what its processes may use up, and where they may write."""
+    return [*_limits(kind), *(_hardening(str(files.root), kind, of_the_system=of_the_system) if hardened else [])]
 
 
 def _limits(kind: ProcessType) -> list[str]:

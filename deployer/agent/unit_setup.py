@@ -84,7 +84,7 @@ class UnitSetup:
                 kind,
                 python=interpreter(),
                 of_the_system=self._systemctl.of_the_system,
-                hardened=self._shields(),
+                hardened=self.shields(),
             )
             changed |= self._write(unit_files.template_name(self._files, kind.name), content)
         if changed:
@@ -138,7 +138,7 @@ class UnitSetup:
         if "@" in path.name:  # what is left of it would keep its processes' names
             self._systemctl.tell("stop", path.name.replace("@.", "@*."))
 
-    def _shields(self) -> bool:
+    def shields(self) -> bool:
         """Whether the manager can shield processes from the host; a user's needs namespaces that hosts may forbid."""
         if self._systemctl.of_the_system:
             return True

@@ -34,6 +34,9 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "Prune": ("prune", "prune", True),
     "Logs": ("follow", "logs", False),
     "Exec": ("oneoff", "exec_", False),
+    "Reserve": ("detached", "reserve", False),
+    "Detach": ("detached", "detach", False),
+    "EndOneOff": ("detached", "end_one_off", False),
     "Examine": ("examine", "examine", False),
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployer.cli import failure, keyboard
+from deployer.cli import detached, failure, keyboard
 from deployer.cli.attached import Attached
 from deployer.cli.call import Call
 from deployer.cli.display.screen import Unread
@@ -26,26 +26,55 @@ if TYPE_CHECKING:
 
 def exec_(
     ctx: typer.Context,
-    command: Annotated[list[str], typer.Argument(metavar="[--] COMMAND...", help="The command and its arguments.")],
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[--] COMMAND...", help="The command and its arguments.")
+    ] = None,
     *,
     release: ReleaseOption = None,
     host: HostOption = None,
     everywhere: Annotated[bool, typer.Option("--all", help="On every host at once, without input.")] = False,
+    kind: Annotated[str | None, typer.Option("--as", metavar="TYPE", help="With the limits of that type.")] = None,
+    detach: Annotated[
+        bool, typer.Option("-d", "--detach", help="Let it go on by itself; prints its name: run.3.")
+    ] = False,
+    stop: Annotated[str | None, typer.Option("--stop", metavar="NAME", help="End one that goes on by itself.")] = None,
 ) -> int:
     """Run a one-off command in the current release's environment.
 
     Its input, output and signals are yours, on a terminal if you are on one; its exit code is the exit code. No
     shell reads it: for one say `deploy exec -- sh -c '...'`. With several hosts it runs on the primary; with --all
     every line stands behind its host's name, and the exit code is the first that is not 0.
+
+    With --detach it goes on when you leave: `deploy logs -f run.3` follows it, `deploy ps` lists it, `--stop run.3`
+    ends it, and how it ended stands in `deploy events`. It has no limits but those of the type that --as names.
     """
     call: Call = ctx.obj
-    if everywhere and host:
-        raise UsageError("--host and --all exclude each other", hint="say one of them")
+    _check(command, host=host, everywhere=everywhere, detach=detach, stop=stop)
     with call.opened(partial=True, narrow=only(call, host)) as target:
+        if stop:
+            return detached.stop(call, target, stop)
+        command = command or []
         version = target.ledger.find(release).version if release else None
         if everywhere:
-            return execute_everywhere(call, target, command, version)
-        return execute(call, target, command, version)
+            return execute_everywhere(call, target, command, version, kind or "")
+        _check_something_runs(target, version)
+        if detach:
+            return detached.detach(call, target, command, version, kind or "")
+        return execute(call, target, command, version, kind or "")
+
+
+def _check(command: list[str] | None, *, host: str | None, everywhere: bool, detach: bool, stop: str | None) -> None:
+    """Refuse what excludes each other."""
+    if everywhere and host:
+        raise UsageError("--host and --all exclude each other", hint="say one of them")
+    if everywhere and detach:
+        raise UsageError("--detach and --all exclude each other", hint="say --host NAME for each host")
+    if stop and command:
+        raise UsageError("--stop ends a process and begins none", hint="leave the command out")
+    if stop:
+        detached.number_of(stop)
+    elif not command:
+        raise UsageError("[--] COMMAND... is missing", hint="`deploy exec --help` explains it")
 
 
 def only(call: Call, host: str | None) -> Narrow | None:
@@ -60,10 +89,10 @@ def only(call: Call, host: str | None) -> Narrow | None:
     return settings.Narrow(chosen)
 
 
-def execute(call: Call, target: Target, command: list[str], version: int | None) -> int:
+def execute(call: Call, target: Target, command: list[str], version: int | None, kind: str = "") -> int:
     """Run `command` in a release (None: the current one), tied to the caller's terminal or streams.
 
-    It runs on the primary, or on the one host that the target is narrowed to.
+    It runs on the primary, or on the one host that the target is narrowed to, with the limits of the type `kind`.
     """
     from deployer.stages import streams
 
@@ -73,7 +102,7 @@ def execute(call: Call, target: Target, command: list[str], version: int | None)
     rows, columns = keyboard.size(stdin)
     _check_something_runs(target, version)
     term = call.environ.get("TERM", "")
-    request = requests.Exec(version, list(command), terminal, rows=rows, columns=columns, term=term)
+    request = requests.Exec(version, list(command), terminal, rows=rows, columns=columns, term=term, type=kind)
     attached = Attached(call.screen, stdin, terminal=terminal)
     call.progress.stop()
     try:
@@ -87,12 +116,12 @@ def execute(call: Call, target: Target, command: list[str], version: int | None)
     return code
 
 
-def execute_everywhere(call: Call, target: Target, command: list[str], version: int | None) -> int:
+def execute_everywhere(call: Call, target: Target, command: list[str], version: int | None, kind: str) -> int:
     """Run `command` in a release on every host; the first exit code that is not 0, or 40 where a host is missing."""
     from deployer.stages import streams
 
     _check_something_runs(target, version)
-    request = requests.Exec(version, list(command), terminal=False, term=call.environ.get("TERM", ""))
+    request = requests.Exec(version, list(command), terminal=False, term=call.environ.get("TERM", ""), type=kind)
     lines = Lines(call.screen, [session.host.name for session in target.chosen])
     call.progress.stop()
     try:

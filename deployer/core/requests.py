@@ -25,15 +25,18 @@ from deployer.core.deliveries import (
     Verify,
 )
 from deployer.core.message import field, message
+from deployer.core.oneoffs import Detach, Detached, EndOneOff, Exec, OneOffEnded, Reserve, Reserved
 from deployer.core.secret import Secret
 
 PROTOCOL = 1
 
 __all__ = (
-    "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Done", "Ended", "Events", "Examine", "Examined",
-    "Exec", "GetConfig", "Lacks", "LedgerLines", "Logs", "Look", "Looked", "OfferBuild", "Open", "Opened",
+    "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Detach", "Detached", "Done", "EndOneOff", "Ended",
+    "Events", "Examine", "Examined", "Exec", "GetConfig", "Lacks", "LedgerLines", "Logs", "Look", "Looked",
+    "OfferBuild", "OneOffEnded", "Open", "Opened",
     "Prepare", "Problems", "Prune", "Pruned", "PutAgent", "PutBuild", "PutTool", "ReadAgent", "ReadContents",
-    "ReadEvents", "ReadLedger", "ReadManifest", "ReadSpec", "ReplaceLedger", "Restore", "RunReleaseCommand", "Seen",
+    "ReadEvents", "ReadLedger", "ReadManifest", "ReadSpec", "ReplaceLedger", "Reserve", "Reserved", "Restore",
+    "RunReleaseCommand", "Seen",
     "SetAside", "SetDraft", "Stage", "Staged", "Switch", "Switched", "Verify"
 )  # fmt: skip
 
@@ -229,7 +232,10 @@ class Seen:
 
 @message
 class Looked:
-    """`current` is what the link names ('' for none); `present` the release directories; `processes` what runs."""
+    """`current` is what the link names ('' for none); `present` the release directories; `processes` what runs.
+
+    `oneoffs` are those that go on by themselves.
+    """
 
     current: str
     present: list[int]
@@ -238,6 +244,7 @@ class Looked:
     processes: list[Seen]
     holder: str
     draft: list[str]
+    oneoffs: list[Seen] = field(default_factory=list)
 
 
 @message
@@ -277,18 +284,6 @@ class Logs:
     lines: int
     follow: bool
     version: Optional[int] = None
-
-
-@message
-class Exec:
-    """A one-off process in the environment of a release (None: the current one); frames carry its streams."""
-
-    version: Optional[int]
-    argv: list[str]
-    terminal: bool
-    rows: int = 24
-    columns: int = 80
-    term: str = ""
 
 
 @message

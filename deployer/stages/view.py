@@ -91,7 +91,7 @@ def ps(target: Target) -> list[tuple[str, Seen]]:
     rows = []
     for host, seen in looked(target).items():
         run = target.ledger.run_of(host)
-        rows += [(host, process) for process in seen.processes]
+        rows += [(host, process) for process in (*seen.processes, *seen.oneoffs)]
         known = {(process.process, process.release) for process in seen.processes}
         if run:
             missing = [name for name in run.processes(host) if (name, run.release) not in known]
