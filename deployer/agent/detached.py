@@ -109,7 +109,7 @@ def _start_unit(files: Layout, one: oneoffs.OneOff, kind: ProcessType | None) ->
     if kind is not None:
         hardened = unit_setup.UnitSetup(files, systemctl, "").shields()
         bounds = unit_files.bounds(files, kind, of_the_system=systemctl.of_the_system, hardened=hardened)
-        properties += [line.replace("%%", "%") for line in bounds]
+        properties += bounds.replace("%%", "%").splitlines()
     options = [word for line in properties for word in ("-p", line)]
     words = ["systemd-run", *systemctl.scope, "--quiet", "--collect", f"--unit={name}", *options]
     point("oneoff.unit")

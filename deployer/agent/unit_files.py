@@ -130,7 +130,6 @@ def boot(files: Layout, *, python: str, of_the_system: bool) -> bytes:
 def template(files: Layout, kind: ProcessType, *, python: str, of_the_system: bool, hardened: bool) -> bytes:
     """The template of a process type; `hardened` says whether this manager can shield processes from the host."""
     root, stop = str(files.root), max(SHORTEST, kind.stop_timeout)
-    more = bounds(files, kind, of_the_system=of_the_system, hardened=hardened)
     return _TEMPLATE.format(
         owner=owner(files),
         app=files.app,
@@ -145,13 +144,14 @@ def template(files: Layout, kind: ProcessType, *, python: str, of_the_system: bo
         python=word(python),
         stop=stop,
         hundredths=int(stop * 100),
-        more="".join(f"{line}\n" for line in more),
+        more=bounds(files, kind, of_the_system=of_the_system, hardened=hardened),
     ).encode()
 
 
-def bounds(files: Layout, kind: ProcessType, *, of_the_system: bool, hardened: bool) -> list[str]:
-    """The lines of a unit that say what its processes may use up, and where they may write."""
-    return [*_limits(kind), *(_hardening(str(files.root), kind, of_the_system=of_the_system) if hardened else [])]
+def bounds(files: Layout, kind: ProcessType, *, of_the_system: bool, hardened: bool) -> str:
+    """The lines of a service that bound what a process of this type may use and touch."""
+    shield = _hardening(str(files.root), kind, of_the_system=of_the_system) if hardened else []
+    return "".join(f"{line}\n" for line in [*_limits(kind), *shield])
 
 
 def _limits(kind: ProcessType) -> list[str]:
