@@ -12,6 +12,7 @@ BUILD, RUN, LOOK, CONFIG, UPKEEP = "Build and release", "Run", "Look", "Config",
 COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "init": (BUILD, "init", "init", "Detect the app and write its deploy.yaml."),
     "build": (BUILD, "build", "build", "Make a build of a commit, its dependencies vendored."),
+    "check": (BUILD, "check", "check", "Audit a build: is it a twelve-factor app?"),
     "release": (BUILD, "release", "release", "Make a release: a build and the target's config."),
     "ship": (BUILD, "ship", "ship", "Build, release and run in one go."),
     "run": (RUN, "run", "run", "Bring a release up: stage, switch, launch, check, confirm."),

@@ -114,6 +114,12 @@ class Drift(DeployError):
     kind, exit_code = "drift", 50
 
 
+class CheckFailed(DeployError):
+    """The audit found that the build is no twelve-factor app."""
+
+    kind, exit_code = "check-failed", 50
+
+
 class Interrupted(DeployError):
     """The user pressed Ctrl-C, or the command got SIGTERM or SIGHUP."""
 
@@ -135,6 +141,7 @@ KINDS: dict[str, type[DeployError]] = {
         HostUnreachable,
         TargetLocked,
         Drift,
+        CheckFailed,
         Interrupted,
     )
 }

@@ -1,0 +1,150 @@
+"""Where is a build tried out?  Released twice into a scratch directory, the second time for another user."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import getpass
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from deployer.agent import durable, leftovers
+from deployer.agent.started import Started
+from deployer.core.manifest import Launch
+from deployer.core.secret import Secret
+from deployer.settings import LOCAL, TargetSettings
+from deployer.stages import release as release_stage
+from deployer.stages.check.bench import Bench
+from deployer.stages.events import Report
+from deployer.stages.project import Project
+from deployer.stages.target import Target, opened
+
+PREFIX, HELD = "deploy-check-", "held"
+NOBODY = "nobody"
+FIRST, OTHERS = 1, 2  # the releases: for this user, for another one
+ENDING = 5.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A release of the build, staged and ready to be launched.
+
+    `user` is whom release v2 runs as; without one `alone` says why it is not to be tried.  `slow` is the path that is
+    asked for while a process stops, '' for its health path.
+    """
+
+    bench: Bench
+    report: Report
+    environ: Mapping[str, str]
+    slow: str
+    user: str
+    alone: str
+
+    @property
+    def root(self) -> Path:
+        """The scratch directory: a target's root like any other."""
+        return self.bench.root
+
+    def app(self, release: int = FIRST) -> Path:
+        """The app's tree in a release."""
+        return self.root / "releases" / f"v{release}" / "app"
+
+
+@contextlib.contextmanager
+def scratch(base: Path) -> Iterator[Path]:
+    """A directory of our own below `base` that goes afterwards, and with it every process that was launched in it.
+
+    What a killed audit left behind goes first.  Others may look into it, since another user is to run from it.
+    """
+    sweep(base)
+    root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base)).resolve()
+    held = os.open(root / HELD, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        root.chmod(0o755)
+        yield root
+    finally:
+        _remove(root)
+        os.close(held)
+
+
+def sweep(base: Path) -> None:
+    """Remove what audits left here that nobody holds any more."""
+    for place in base.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # another user's, not complete yet, or gone meanwhile
+            held = os.open(place / HELD, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(held).st_uid == os.geteuid():
+                    _remove(place.resolve())
+            finally:
+                os.close(held)
+
+
+def _remove(root: Path) -> None:
+    """End what runs in it, whoever started it, and remove it."""
+    mark = [f"DEPLOY_ROOT={root}"]
+    nobody = Started(pid=0, ticks=0, boot="", at=0, starts=0, port=0, stop_timeout=0, marks=mark)
+    deadline = time.monotonic() + ENDING
+    while leftovers.signal(nobody, leftovers.KILL) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    durable.remove_tree(str(root))
+
+
+@contextlib.contextmanager
+def staged(
+    project: Project, build: tuple[str, str], settings: TargetSettings, variables: Mapping[str, Secret], report: Report
+) -> Iterator[Target]:
+    """The build (its id and its commit) released twice below `settings.path`; the session is there while it is open."""
+    plain = replace(project.settings, targets={LOCAL: settings})
+    config = release_stage.Variables(variables, ())
+    with opened(replace(project, settings=plain), LOCAL, command="deploy check", write=True, report=report) as target:
+        other = replace(target, settings=replace(settings, run_as=settings.run_as or NOBODY))
+        for one in (replace(target, settings=replace(settings, run_as="")), other):
+            release_stage.release(one, *build, variables=config)
+        yield target
+
+
+def here(settings: TargetSettings, root: Path) -> TargetSettings:
+    """The target as this machine plays it: its formation, paths and user, but no hosts."""
+    user = settings.run_as if exists(settings.run_as) else ""
+    return TargetSettings(
+        LOCAL,
+        path=str(root),
+        formation=settings.formation,
+        shared=settings.shared,
+        run_as=user,
+        manager="",
+        release_timeout=settings.release_timeout,
+    )
+
+
+def exists(user: str) -> bool:
+    """Whether this machine knows the user."""
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def other_user(root: Path, launch: Launch, user: str) -> str:
+    """Why the release cannot be tried as `user`, or ''; what outlives releases is given to that user."""
+    if os.geteuid() != 0:
+        return f"only root can try it: run it with sudo (this is {getpass.getuser()})"
+    app = root / "releases" / f"v{OTHERS}" / "app"
+    for path in (app, *(app / runtime.link for runtime in launch.runtimes)):
+        real = os.path.realpath(path)
+        if subprocess.run(["test", "-x", real], user=user, group=pwd.getpwnam(user).pw_gid, check=False).returncode:
+            return f"{user} cannot reach {real} on this machine"
+    for folder, folders, files in os.walk(root / "shared"):
+        for name in (".", *folders, *files):
+            shutil.chown(f"{folder}/{name}", user)
+    return ""

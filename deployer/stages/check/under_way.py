@@ -1,0 +1,133 @@
+"""Are requests that are under way finished when a process is told to stop?
+
+Callers ask all the time, while the process is frozen (SIGSTOP) for a look: a request counts as under way if its
+connection was accepted, all of it was read, and its answer has not come.  Only then the process gets SIGTERM, and goes
+on.  What was not read yet is the process's to refuse.
+"""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import threading
+import time
+from dataclasses import dataclass
+
+from deployer.stages.check import connections
+from deployer.stages.check.bench import Life
+
+CALLERS = 4
+HEADERS = {"Host": "localhost", "User-Agent": "deployer", "Connection": "close"}
+PATIENCE = 5.0  # seconds to catch a request under way
+SETTLE = 0.02  # what was answered before the freeze arrives within this time
+
+
+@dataclass
+class Request:
+    """One request: the `port` it came from, and how it ended: '' while it is under way, `ok`, or what went wrong."""
+
+    port: int = 0
+    outcome: str = ""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How the requests ended that were under way at SIGTERM: how many, and what went wrong with some of them."""
+
+    under_way: int
+    broken: list[str]
+
+
+class Callers:
+    """Threads that ask for `path`, one request after another, until they are told to end."""
+
+    def __init__(self, address: str, port: int, path: str, patience: float) -> None:
+        self._where, self._path, self._patience = (address, port), path, patience
+        self._ending = threading.Event()
+        self._now: dict[int, Request] = {}
+        self._threads = [threading.Thread(target=self._call, args=(n,), daemon=True) for n in range(CALLERS)]
+        for thread in self._threads:
+            thread.start()
+
+    def under_way(self) -> list[Request]:
+        """The requests without an answer that the process has read."""
+        taken = connections.taken(self._where[1])
+        return [request for request in self._now.copy().values() if not request.outcome and request.port in taken]
+
+    def end(self) -> None:
+        """Begin no other request."""
+        self._ending.set()
+
+    def join(self) -> None:
+        """Wait until the last request has ended."""
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self, number: int) -> None:
+        while not self._ending.is_set():
+            request = self._now[number] = Request()
+            request.outcome = self._ask(request)
+            if request.outcome != "ok":
+                time.sleep(SETTLE)  # refused: as quick as that it would be nothing but load
+
+    def _ask(self, request: Request) -> str:
+        connection = http.client.HTTPConnection(*self._where, timeout=self._patience)
+        try:
+            connection.connect()
+            request.port = connection.sock.getsockname()[1]
+            connection.request("GET", self._path, headers=HEADERS)
+            connection.getresponse().read()
+        except TimeoutError:
+            return "got no answer"
+        except http.client.IncompleteRead:
+            return "got half of its answer"
+        except (http.client.RemoteDisconnected, ConnectionError):
+            return "was cut off without an answer"
+        except (OSError, http.client.HTTPException) as error:
+            return f"failed ({type(error).__name__})"
+        finally:
+            connection.close()
+        return "ok"
+
+
+def speaks_http(address: str, port: int, path: str, patience: float) -> bool:
+    """Whether a request to `path` gets any answer in HTTP."""
+    connection = http.client.HTTPConnection(address, port, timeout=patience)
+    try:
+        connection.request("GET", path, headers=HEADERS)
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def stop(life: Life, address: str, path: str, patience: float) -> tuple[Cut, float]:
+    """Send SIGTERM while requests are under way; how these end, and when it was sent (by the monotonic clock)."""
+    callers = Callers(address, life.process.port, path, patience)
+    try:
+        caught = _catch(life, callers)
+        callers.end()
+        sent = time.monotonic()
+        life.signal(signal.SIGTERM)
+    finally:
+        callers.end()
+        life.signal(signal.SIGCONT)
+    callers.join()
+    broken = [request.outcome for request in caught if request.outcome != "ok"]
+    return Cut(len(caught), broken), sent
+
+
+def _catch(life: Life, callers: Callers) -> list[Request]:
+    """Freeze the process at a moment at which requests are under way; [] if there was none within `PATIENCE`."""
+    deadline, pause = time.monotonic() + PATIENCE, 0.01
+    while True:
+        time.sleep(pause)
+        pause = pause % 0.013 + 0.0017  # never in step with what the process does
+        life.signal(signal.SIGSTOP)
+        time.sleep(SETTLE)
+        caught = callers.under_way()
+        if caught or time.monotonic() > deadline:
+            return caught
+        life.signal(signal.SIGCONT)
