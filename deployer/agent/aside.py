@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from deployer.agent import durable, events, ledger, look, recovery, rolling
+from deployer.agent import durable, events, ledger, look, recovery, replacing
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
+from deployer.agent.replacing import Change
 from deployer.core import canonical, requests
 from deployer.core.ledger import Ledger, digest
 from deployer.core.names import release_number
@@ -56,7 +57,7 @@ def _end_what_is_not(new: Ledger, host: Host) -> None:
     serving = release_number(look.current(files))
     if serving in others:
         host.manager.ensure()
-        rolling.bring(host.manager, [], {}, check=host.session.check)
+        replacing.bring(host.manager, Change([], {}, {}), check=host.session.check)
         durable.remove(files.current, name="current")
         events.note(files, "stopped", release=serving, text="it is not the one of the ledger that counts")
     for version in others:

@@ -45,7 +45,9 @@ def begin(files: Layout, manager: ProcessManager) -> None:
     if state is None:
         return
     spec = stage.spec(files, state.version)
-    wanted = state.processes(formation.allocate(spec.launch.processes, pending.ports(files), lambda _: True))
+    known = pending.places(files)
+    ports = formation.allocate(spec.launch.processes, known.ports, lambda _: True)
+    wanted = state.processes(formation.Places(ports, known.turns, known.sockets))
     manager.stop([instance.process for instance in manager.instances() if instance.process not in wanted])
     point("boot.start")
     manager.start(wanted, spec.types)

@@ -27,22 +27,24 @@ def environment(
     process: str,
     port: Optional[int],
     base: Mapping[str, str],
+    turn: int = 0,
 ) -> dict[str, str]:
     """The whole environment of `process` (`web.1`), whose release's tree is the directory `app` (absolute).
 
-    `base` is what `base()` says of its user; `port` is None where the process has none.
+    `base` is what `base()` says of its user; `port` is None where the process has none; `turn` tells it from another
+    one of its name that it lives beside (core/formation.py).
     """
     made = {"PATH": PATH, "LANG": "C.UTF-8", **base, **spec.launch.env, **variables}
     made["PATH"] = ":".join([*(f"{app}/{folder}" for folder in spec.launch.path), made["PATH"]])
     if port is not None:
         made["PORT"] = str(port)
-    made.update(marks(spec, process, app=app))
+    made.update(marks(spec, process, app=app, turn=turn))
     made["DEPLOY_BUILD"] = spec.build[:SHORT]
     made["DEPLOY_COMMIT"] = spec.commit
     return made
 
 
-def marks(spec: Spec, process: str, *, app: str) -> dict[str, str]:
+def marks(spec: Spec, process: str, *, app: str, turn: int = 0) -> dict[str, str]:
     """The variables by which whatever a process starts is known as its own, wherever it goes."""
     return {
         "DEPLOY_ROOT": os.path.dirname(os.path.dirname(os.path.dirname(app))),
@@ -50,6 +52,7 @@ def marks(spec: Spec, process: str, *, app: str) -> dict[str, str]:
         "DEPLOY_TARGET": spec.target,
         "DEPLOY_RELEASE": f"v{spec.version}",
         "DEPLOY_PROCESS": process,
+        "DEPLOY_TURN": str(turn),
     }
 
 

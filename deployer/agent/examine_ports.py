@@ -26,14 +26,12 @@ def _needed(host: Host, known: Ledger, spec: Optional[Spec]) -> dict[int, str]:
     if spec is None:
         return {}
     binding = [kind for kind in spec.launch.processes if kind.binds_port]
-    here, ports = pending.name(host.files), pending.ports(host.files)
+    here, places = pending.name(host.files), pending.places(host.files)
     run = known.run_of(here)
     if run is None:
         return {kind.port: f"{kind.name}.1" for kind in binding if kind.port}
     counts = {name: count for name, count in run.on(here).items() if name in {kind.name for kind in binding}}
-    return {
-        process.port: process.name for process in expand(run.release, counts, {**dict.fromkeys(counts, 0), **ports})
-    }
+    return {process.port: process.name for process in expand(run.release, counts, places)}
 
 
 def _held(host: Host, needed: dict[int, str]) -> list[dict[str, Any]]:

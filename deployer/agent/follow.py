@@ -189,10 +189,10 @@ def _known(request: requests.Logs, host: Host) -> tuple[list[int], list[Process]
     if version is None:
         raise NotFound("there is no release yet, so there are no logs", hint="`deploy ship` makes and runs one")
     counts = next((r.on(here) for r in reversed(ledger_.runs) if r.release == version and r.covers(here)), {})
-    found = expand(version, counts, dict.fromkeys(counts, 0) | pending.ports(host.files))
+    found = expand(version, counts, pending.places(host.files))
     waiting = pending.read(host.files) if request.version is None else None
     if waiting is None:
         return [version], found
     names = {_name(process) for process in found}
-    coming = [process for process in waiting.after.processes(waiting.ports) if _name(process) not in names]
+    coming = [process for process in waiting.after.processes(waiting.places) if _name(process) not in names]
     return sorted({version, waiting.after.version}), found + coming

@@ -13,6 +13,7 @@ import sys
 
 from deployer.agent import started
 from deployer.agent.environment import base, environment, marks
+from deployer.core.turn import TURN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,14 +42,15 @@ class Json:
 
 
 def main(argv: list[str]) -> NoReturn:
-    """`TYPE NUMBER [--port PORT [--back-off]]`; the release is the directory that holds this program."""
+    """`TYPE NUMBER [--port PORT [--back-off]] [--scheduled]`; the release is the directory that holds this program."""
     kind, number, *options = argv
     port = int(options[1]) if options[:1] == ["--port"] else 0
-    holds_back = "--back-off" in options
+    holds_back, scheduled = "--back-off" in options, "--scheduled" in options
     release = os.path.dirname(os.path.abspath(sys.argv[0]))
     root = os.path.dirname(os.path.dirname(release))
     try:
-        launch(root, int(os.path.basename(release)[1:]), kind, int(number), port, holds_back=holds_back)
+        version = int(os.path.basename(release)[1:])
+        launch(root, version, kind, int(number), port, holds_back=holds_back, scheduled=scheduled)
     except (CannotLaunch, OSError) as error:
         code = getattr(error, "code", NOT_EXECUTABLE)
         sys.stderr.write(f"deployer: cannot launch {kind}.{number} of {os.path.basename(release)}: {error}\n")
@@ -56,16 +58,23 @@ def main(argv: list[str]) -> NoReturn:
         os._exit(code)
 
 
-def launch(root: str, version: int, kind: str, number: int, port: int, *, holds_back: bool = False) -> NoReturn:
-    """Become the process `kind.number` of release `version`, after a while if it `holds_back` one that crashes."""
-    release, key = f"{root}/releases/v{version}", started.key(version, kind, number)
+def launch(
+    root: str, version: int, kind: str, number: int, port: int, *, holds_back: bool = False, scheduled: bool = False
+) -> NoReturn:
+    """Become the process `kind.number` of release `version`, after a while if it `holds_back` one that crashes.
+
+    What is `scheduled` runs at its times, and not again when it has ended.
+    """
+    release = f"{root}/releases/v{version}"
+    key = started.scheduled_key(kind) if scheduled else started.key(version, kind, number)
     spec: Any = Json(read(f"{release}/release.json"))
     known = type_of(spec, kind)
     command, stop_timeout = known["command"], known["stop_timeout"]
-    process, app = f"{kind}.{number}", f"{release}/app"
+    turn, ordinal = divmod(number, TURN)
+    process, app = f"{kind}.{ordinal}", f"{release}/app"
     _become_leader()
     before = started.read(root, key)
-    marked = [f"{name}={value}" for name, value in marks(spec, process, app=app).items()]
+    marked = [f"{name}={value}" for name, value in marks(spec, process, app=app, turn=turn).items()]
     lives: dict[str, Any] = {}
     if before is not None:
         _end(before)
@@ -76,7 +85,7 @@ def launch(root: str, version: int, kind: str, number: int, port: int, *, holds_
         bound_files(known["files"])
     if spec.run_as and os.getuid() == 0:
         become(spec.run_as)
-    made = environment(spec, variables, app=app, process=process, port=port or None, base=base())
+    made = environment(spec, variables, app=app, process=process, port=port or None, base=base(), turn=turn)
     execute(SHELL, ["sh", "-c", command], made, app=app)
 
 

@@ -8,8 +8,9 @@ from deployer.agent import config, pending
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
-from deployer.agent.managers import UP, Instance
+from deployer.agent.managers import STOPPING, UP, Instance
 from deployer.core import requests
+from deployer.core.requests import DRAINING
 
 
 def look(_: requests.Look, host: Host) -> requests.Looked:
@@ -60,7 +61,7 @@ def _seen(instance: Instance) -> requests.Seen:
     return requests.Seen(
         process=process.name,
         release=process.release,
-        state=instance.state,
+        state=DRAINING if instance.state == STOPPING else instance.state,
         pid=instance.pid,
         port=process.port,
         since=instance.since,

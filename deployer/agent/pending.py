@@ -13,7 +13,7 @@ from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.core import wire
 from deployer.core.errors import Drift
-from deployer.core.formation import Process, expand
+from deployer.core.formation import Places, Process, expand
 from deployer.core.ledger import Ledger
 from deployer.core.message import message
 
@@ -28,14 +28,14 @@ class State:
     formation: dict[str, int]
     stopped: bool
 
-    def processes(self, ports: dict[str, int]) -> list[Process]:
+    def processes(self, places: Places) -> list[Process]:
         """The processes of this state."""
-        return [] if self.stopped else expand(self.version, self.formation, ports)
+        return [] if self.stopped else expand(self.version, self.formation, places)
 
 
 @message
 class Pending:
-    """An unconfirmed switch."""
+    """An unconfirmed switch: `places` are those of what is to serve; `retires`: old processes run beside it."""
 
     attempt: str
     before: Optional[State]
@@ -43,8 +43,9 @@ class Pending:
     cause: str
     by: str
     at: str
-    ports: dict[str, int]
+    places: Places
     host: str
+    retires: bool
 
 
 def confirmed(files: Layout, ledger: Ledger) -> Optional[State]:
@@ -108,25 +109,25 @@ def _keep_room(files: Layout) -> None:
         os.close(descriptor)
 
 
-def ports(files: Layout) -> dict[str, int]:
-    """The first port of each process type, as handed out for good by the newest confirmed run."""
+def places(files: Layout) -> Places:
+    """Where the processes of each type are: its ports, handed out for good, and its turn, by the last confirmed run."""
     try:
         known = json.loads((files.run / "ports").read_bytes())
+        return wire.decode(Places, known if "ports" in known else {"ports": known, "turns": {}, "sockets": []})
     except FileNotFoundError:
-        return {}
+        return Places()
     except ValueError as error:
         raise _damaged(files.run / "ports") from error
-    return {str(name): int(port) for name, port in known.items()}
+
+
+def keep_places(files: Layout, given: Places) -> None:
+    """Remember where they are, once the run that brought them there is confirmed.
+
+    Until then that stands in the pending switch alone: a run that fails must not move what served before.
+    """
+    if given != places(files):
+        durable.write(files.run / "ports", wire.dump(wire.encode(given)), name="ports")
 
 
 def _damaged(path: Path) -> Drift:
     return Drift(f"{path} is damaged", hint="nothing was changed.  Remove it, then `deploy run` the current release")
-
-
-def keep_ports(files: Layout, handed_out: dict[str, int]) -> None:
-    """Remember which ports were handed out, once the run that got them is confirmed.
-
-    Until then they stand in the pending switch alone: a run that fails must not move what served before.
-    """
-    if handed_out != ports(files):
-        durable.write(files.run / "ports", wire.dump(handed_out), name="ports")

@@ -8,20 +8,36 @@ from __future__ import annotations
 import os
 import re
 import time
+from typing import Callable, Sequence
 
-from deployer.agent import durable, events, ledger, look, pending, readiness, rolling, sockets, stage
+from deployer.agent import (
+    durable,
+    events,
+    ledger,
+    look,
+    pending,
+    readiness,
+    replacing,
+    retiring,
+    routing,
+    sockets,
+    stage,
+)
 from deployer.agent.command import end_leftover_command
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.managers import ProcessManager
+from deployer.agent.pending import Pending, State
+from deployer.agent.replacing import Change, Reroute
+from deployer.agent.retiring import PATIENCE
 from deployer.agent.supervisor_conf import PROCESSES
 from deployer.agent.unit_files import WANTED
-from deployer.core import formation
+from deployer.core import formation, turnover
 from deployer.core.errors import DeployError, Drift
-from deployer.core.formation import Process
+from deployer.core.formation import Places, Process
 from deployer.core.ledger import SUCCEEDED
-from deployer.core.manifest import ProcessType
 from deployer.core.names import release_number
+from deployer.core.release import Spec
 
 UNLOCKED = re.compile(re.escape(durable.TEMPORARY) + r"(target|[0-9a-f]{64}\.pyz)-")
 YOUNG = 60.0  # seconds
@@ -36,9 +52,11 @@ def settle(files: Layout, manager: ProcessManager, why: str) -> list[str]:
     """Confirm the pending switch, or undo it: the ledger decides.  Tell which; nothing where none is pending."""
     waiting = pending.read(files)
     if waiting is None:
+        retiring.finish(files, manager)
         return []
     if any(run.attempt == waiting.attempt and run.outcome == SUCCEEDED for run in ledger.read(files).runs[-1:]):
         confirm_pending(files, waiting.attempt)
+        retiring.finish(files, manager)
         return [f"the run of v{waiting.after.version} was confirmed"]
     restore_pending(files, manager, why)
     return [f"the run of v{waiting.after.version} was cut off; {_serving(waiting.before)}"]
@@ -96,9 +114,7 @@ def restore_pending(files: Layout, manager: ProcessManager, why: str) -> bool:
     serves = True
     try:
         manager.ensure()
-        wanted, types = _as_it_was(files, before, waiting.ports) if before else ([], {})
-        rolling.bring(manager, wanted, types, check=lambda: None)
-        readiness.await_ready(manager, wanted, types, check=lambda: None)
+        _bring_back(files, manager, waiting)
     except (DeployError, OSError) as error:
         serves = False
         events.note(files, "failing", release=before.version if before else None, text=str(error))
@@ -106,6 +122,40 @@ def restore_pending(files: Layout, manager: ProcessManager, why: str) -> bool:
     events.note(files, "restored" if serves else "mixed", release=before.version if before else None, text=why)
     pending.forget(files)
     return serves
+
+
+def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending) -> None:
+    """Have exactly the processes of before run, and be sent to; those that were to take their place end last."""
+    spec = stage.spec(files, waiting.before.version) if waiting.before else None
+    if waiting.before is None or spec is None:
+        routing.remove(files)
+        replacing.bring(manager, Change([], {}, {}), check=_go_on)
+        return
+    change = _as_it_was(files, spec, waiting.before, waiting.places)
+    leaving = replacing.bring(manager, change, check=_go_on, reroute=rerouting(files, spec, _go_on))
+    try:
+        readiness.await_ready(manager, change.wanted, change.types, check=_go_on)
+        routing.move(files, spec, change.wanted)
+    finally:
+        manager.stop(leaving)
+
+
+def rerouting(files: Layout, spec: Spec, check: Callable[[], None]) -> Reroute:
+    """How the router hears, in a switch to `spec`, which processes serve while one takes the place of another."""
+
+    def reroute(serving: Sequence[Process]) -> None:
+        known = routing.stored(files)
+        if known is None or not serving or serving[0].type != spec.router.type:
+            return
+        leaving = [one for one in known.route.upstreams if one not in routing.upstreams(spec, serving)]
+        routing.move(files, spec, serving)
+        routing.drained(files, spec, leaving, PATIENCE, check)
+
+    return reroute
+
+
+def _go_on() -> None:
+    """Nothing stops the host from going back."""
 
 
 def confirm_pending(files: Layout, attempt: str) -> None:
@@ -116,21 +166,23 @@ def confirm_pending(files: Layout, attempt: str) -> None:
     waiting = pending.read(files)
     if waiting is not None and waiting.attempt == attempt:
         try:
-            pending.keep_ports(files, waiting.ports)
+            pending.keep_places(files, waiting.places)
             pending.keep_name(files, waiting.host)
+            if waiting.retires:
+                retiring.begin(files)
         except OSError:
             return
         events.note(files, "confirmed", release=waiting.after.version)
         pending.forget(files)
 
 
-def _as_it_was(
-    files: Layout, before: pending.State, handed_out: dict[str, int]
-) -> tuple[list[Process], dict[str, ProcessType]]:
-    """The processes of `before` on the ports that they had, whatever the switch has `handed_out`; and their types."""
-    spec = stage.spec(files, before.version)
-    known = {**handed_out, **pending.ports(files)}
-    return before.processes(formation.allocate(spec.launch.processes, known, sockets.free)), spec.types
+def _as_it_was(files: Layout, spec: Spec, before: State, handed_out: Places) -> Change:
+    """The processes of `before` in the places that they had, whatever the switch has `handed_out`."""
+    known = pending.places(files)
+    ports = formation.allocate(spec.launch.processes, {**handed_out.ports, **known.ports}, sockets.free)
+    wanted = before.processes(Places(ports, known.turns, known.sockets))
+    routed = [spec.router.type] if spec.router.kind else []
+    return Change(wanted, spec.types, turnover.strategies(spec.types, before.formation, routed))
 
 
 def _serving(before: pending.State | None) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Optional
 
 DIRECTORY, EXITS = "run/processes", "run/exits"
+SCHEDULED = "scheduled-"
 
 
 class Started:
@@ -53,14 +54,31 @@ def key(release: int, kind: str, number: int) -> str:
     return f"v{release}-{kind}-{number}"
 
 
+def scheduled_key(kind: str) -> str:
+    """`scheduled-report`: how the one run of a type that runs at its times is called, whatever its release."""
+    return f"{SCHEDULED}{kind}"
+
+
+def parse(name: str) -> tuple[str, int, int]:
+    """The type, the release and the number of a key."""
+    release, _, rest = name.partition("-")
+    kind, _, number = rest.rpartition("-")
+    return kind, int(release[1:]), int(number)
+
+
 def read(root: str, name: str) -> Optional[Started]:
     """The record of the process `name` (its key), or None."""
     return _parse(f"{root}/{DIRECTORY}/{name}.json")
 
 
 def names(root: str) -> list[str]:
-    """The keys of all records."""
-    return _names(f"{root}/{DIRECTORY}")
+    """The keys of all records of processes that are kept alive."""
+    return [name for name in _names(f"{root}/{DIRECTORY}") if not name.startswith(SCHEDULED)]
+
+
+def scheduled(root: str) -> list[str]:
+    """The types of which there is a record of a run at its times."""
+    return [name[len(SCHEDULED) :] for name in _names(f"{root}/{DIRECTORY}") if name.startswith(SCHEDULED)]
 
 
 def forget(root: str, name: str) -> None:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional, Sequence
 
-from deployer.agent import durable, leftovers, logs, started, supervisor_conf
+from deployer.agent import durable, leftovers, logs, scheduled, started, supervisor_conf
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
 from deployer.agent.python import interpreter
@@ -26,6 +26,7 @@ from deployer.agent.supervisor_client import (
     Unanswered,
 )
 from deployer.agent.supervisor_daemon import Daemon
+from deployer.agent.supervisor_schedule import Scheduling
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
@@ -44,6 +45,7 @@ class Supervisor:
         self._files, self._root = files, str(files.root)
         self._client = Client(files.root)
         self._daemon = Daemon(files, self._client)
+        self._scheduling = Scheduling(files)
 
     def ensure(self) -> None:
         """Have supervisord run exactly what its files say; what a dead or hung one has left behind is ended first."""
@@ -107,16 +109,37 @@ class Supervisor:
         paths = {process: self._log(process) for process in processes}
         logs.follow(paths, lines, lambda process, text: emit(process, 0.0, text), idle)
 
+    def schedule(self, release: int, kinds: Sequence[ProcessType], *, ending: bool = False) -> None:
+        """Have a scheduler that starts these at their times, and no other."""
+        if self._scheduling.set(release, kinds):
+            self._insist(self._agree)
+        if ending:
+            self._scheduling.end()
+
+    def armed(self) -> set[str]:
+        """The types whose times the scheduler keeps."""
+        kinds = {job.type for job in scheduled.read(self._files)}
+        if not kinds:
+            return set()
+        try:
+            known = self._known()
+        except Unanswered:
+            return set()
+        keeps = [key for key in known if key.startswith(supervisor_conf.SCHEDULER)]
+        return kinds if any(known[key]["state"] in (BOOTING, RUNNING) for key in keeps) else set()
+
     def shutdown(self) -> None:
         """End every process and supervisord itself; nothing starts again until `start`."""
+        self._scheduling.set(0, ())
         if self._daemon.answers():
             self.stop([instance.process for instance in self.instances()])
             self._client.call("shutdown")
             self._daemon.await_end(GRACE)
         self._daemon.kill()
-        for name in self._wanted():
+        for name in self._told():
             durable.remove(self._files.root / supervisor_conf.PROCESSES / f"{name}.conf", name="supervisor.process")
         self._finish(set(started.names(self._root)), known=dict)
+        self._scheduling.end()
 
     def _insist(self, word: Callable[[], None]) -> None:
         """Say `word`; where supervisord does not answer, `ensure` makes it agree with the files just as well."""
@@ -126,14 +149,19 @@ class Supervisor:
             self.ensure()
 
     def _agree(self) -> None:
-        """Make supervisord's processes those of the files, and wait for the end of all others."""
-        gone = {*self._known(), *started.names(self._root)} - set(self._wanted())
+        """Make supervisord's processes those of the files, and wait for the end of all others.
+
+        But not for those that it is ending anyway: they may take their time.
+        """
+        known = self._known()
+        ending = {key for key, process in known.items() if process["state"] == ENDING}
+        gone = {*known, *started.names(self._root)} - self._told() - ending
         self._tell(ending=gone)
         self._finish(gone, known=self._known)
 
     def _tell(self, *, ending: set[str]) -> None:
         """Tell supervisord to begin what the files name and to end `ending`."""
-        known, wanted, call = self._known(), self._wanted(), self._client.call
+        known, wanted, call = self._known(), self._told(), self._client.call
         for key in sorted(ending & set(known)):
             if known[key]["state"] not in (
                 BOOTING,
@@ -142,7 +170,7 @@ class Supervisor:
             ):  # supervisord signals a living leader's group only
                 self._terminate(key)
             call("stopProcess", key, False, unless=(NOT_RUNNING, BAD_NAME))  # noqa: FBT003 - XML-RPC has no names
-        if set(wanted) - set(known):
+        if wanted - set(known):
             call("reloadConfig")
         for key in sorted(wanted):
             if key not in known:
@@ -203,13 +231,18 @@ class Supervisor:
                 found[path.stem] = process
         return found
 
+    def _told(self) -> set[str]:
+        """The keys of all that the files name: processes, and what starts others at their times."""
+        paths = (self._files.root / supervisor_conf.PROCESSES).glob("*.conf")
+        return {path.stem for path in paths if supervisor_conf.is_key(path.stem)}
+
     def _instance(
         self, key: str, wanted: Optional[Process], known: Optional[Mapping[str, Any]], dead: str
     ) -> Optional[Instance]:
         record = started.read(self._root, key)
         process = wanted or supervisor_conf.parse_key(key, record.port if record else 0)
-        if process is None:
-            return None
+        if process is None or (wanted is None and known is not None and known["state"] in DEAD):
+            return None  # it ended, nobody having waited
         restarts = record.starts - 1 if record else 0
         if known is None:
             return Instance(process, STOPPED if dead else STARTING, 0, 0, restarts, dead)

@@ -1,8 +1,9 @@
 """The switch: make a release and its formation run on this host, pending until the operator confirms it.
 
-prepare: check → ports → pending (durable) → guard → rehearsal.  When all hosts of a batch have come so far, switch:
-`current` by one rename → launch → readiness.  Whatever fails
-after `pending` was written is undone before the reply; whatever is cut off is undone by the guard or the next session.
+prepare: check → places → pending (durable) → guard → rehearsal, and what comes up beside the old ones on ports of its
+own.  When all hosts of a batch have come so far, switch: `current` by one rename → launch → readiness → the router.
+Whatever fails after `pending` was written is undone before the reply; whatever is cut off is undone by the guard or the
+next session.  Old processes that still run end when the run is confirmed (agent/retiring.py).
 """
 
 from __future__ import annotations
@@ -12,16 +13,32 @@ import time
 from collections.abc import Iterator
 from typing import Optional
 
-from deployer.agent import durable, events, ledger, pending, readiness, recovery, rehearsal, rolling, sockets, stage
+from deployer.agent import (
+    durable,
+    events,
+    ledger,
+    pending,
+    readiness,
+    recovery,
+    rehearsal,
+    replacing,
+    routing,
+    sockets,
+    stage,
+)
 from deployer.agent import look as look_
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.guard import Guard
-from deployer.core import formation, requests
+from deployer.agent.managers import STOPPING, Instance
+from deployer.agent.pending import Pending, State
+from deployer.agent.replacing import Change, launch_beside
+from deployer.core import formation, requests, turnover
 from deployer.core.errors import DeployError, RunFailed, RunMixed
-from deployer.core.formation import Process
+from deployer.core.formation import Places
 from deployer.core.message import message
 from deployer.core.release import Spec
+from deployer.core.strategy import SOCKET
 
 
 @message
@@ -30,8 +47,8 @@ class Prepared:
 
     request: requests.Prepare
     spec: Spec
-    wanted: list[Process]
-    ports: dict[str, int]
+    change: Change
+    places: Places
     previous: Optional[int]
     begun: float
     same: bool
@@ -47,23 +64,61 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     before = pending.confirmed(host.files, known)
     after = pending.State(request.version, request.formation, request.stopped)
     host.manager.ensure()
-    running = [instance.process for instance in host.manager.instances()]
-    handed_out = pending.ports(host.files) if before else {}  # what never came up may have lost a race for its ports
-    ports = formation.allocate(spec.launch.processes, handed_out, sockets.free)
-    wanted = after.processes(ports)
-    same = before == after and set(running) == set(wanted) and not request.restart
+    instances = host.manager.instances()
+    change, places = _change(request, host, spec, after, instances, fresh=before is None)
+    running = {instance.process for instance in instances if instance.state != STOPPING}
+    same = before == after and running == set(change.wanted) and not request.restart
     same = same and look_.current(host.files) == f"v{after.version}"
+    host.prepared = Prepared(request, spec, change, places, before.version if before else None, begun, same)
     if not same:
-        _check_ports(spec, wanted, running)
-        pending.write(host.files, _pending(request, host, before, after, ports))
-    host.prepared = Prepared(request, spec, wanted, ports, before.version if before else None, begun, same)
-    if not same:
+        routing.check(host.files, spec)
+        _check_ports(host, change, instances)
+        retires = any(change.beside(process) for process in running if process not in change.wanted)
+        cause, by, at, name = request.cause, request.by, request.at, host.asked.host
+        pending.write(host.files, Pending(request.attempt, before, after, cause, by, at, places, name, retires))
         with _undone_on_failure(host):
             assert host.lock.descriptor is not None
             host.guard = Guard(host.program, host.files, host.lock.descriptor)
-            if not known.succeeded(request.version):
-                rehearsal.rehearse(host.manager, wanted, spec.types, check=host.session.check)
+            _try(host, host.prepared, untried=not known.succeeded(request.version))
     return requests.Done()
+
+
+def _change(
+    request: requests.Prepare, host: Host, spec: Spec, after: State, instances: list[Instance], *, fresh: bool
+) -> tuple[Change, Places]:
+    """What is to be done to `instances`, and where the wanted processes will be.
+
+    On a host where no run is confirmed yet (`fresh`) what never came up may have lost a race for its ports.
+    """
+    kinds = spec.launch.processes
+    given = Places() if fresh else pending.places(host.files)
+    sockets_ = tuple(kind.name for kind in kinds if kind.listen == SOCKET)
+    here = Places(formation.allocate(kinds, given.ports, sockets.free), given.turns, sockets_)
+    ways = turnover.strategies(spec.types, after.formation, _routed(spec))
+    present = [instance.process for instance in instances]
+    own = [kind.name for kind in kinds if kind.binds_port and kind.listen != SOCKET]
+    places = turnover.turned(
+        here, after.processes(here), present, ways, again=request.restart, bound=own, free=sockets.free
+    )
+    wanted = after.processes(places)
+    anew = [p for p in wanted if p in present and turnover.named(p, request.restart)]
+    return Change(wanted, spec.types, ways, anew), places
+
+
+def _try(host: Host, ready: Prepared, *, untried: bool) -> None:
+    """Have up what comes up beside the old ones, where nobody is sent to it yet; rehearse the rest of a new release."""
+    check = host.session.check
+    try:
+        if untried:
+            rehearsal.rehearse(host.manager, ready.change, ready.places, check=check)
+        launch_beside(host.manager, ready.change, check=check)
+    except RunFailed as error:
+        error.details["rehearsed"] = True  # what served was not touched
+        raise
+
+
+def _routed(spec: Spec) -> list[str]:
+    return [spec.router.type] if spec.router.kind else []
 
 
 def switch(request: requests.Switch, host: Host) -> requests.Switched:
@@ -72,11 +127,11 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
     if ready is None or ready.request.attempt != request.attempt:
         raise RunFailed("this switch was not prepared", hint="run the command again")
     if ready.same:
-        readiness.await_ready(host.manager, ready.wanted, ready.spec.types, check=host.session.check)
+        readiness.await_ready(host.manager, ready.change.wanted, ready.spec.types, check=host.session.check)
     else:
         with _undone_on_failure(host):
             _bring_up(host, ready)
-    return requests.Switched(not ready.same, ready.previous, ready.ports, time.monotonic() - ready.begun)
+    return requests.Switched(not ready.same, ready.previous, ready.places.ports, time.monotonic() - ready.begun)
 
 
 @contextlib.contextmanager
@@ -102,13 +157,6 @@ def restore(_: requests.Restore, host: Host) -> requests.Done:
     return requests.Done()
 
 
-def _pending(
-    request: requests.Prepare, host: Host, before: pending.State | None, after: pending.State, ports: dict[str, int]
-) -> pending.Pending:
-    cause, by, at = request.cause, request.by, request.at
-    return pending.Pending(request.attempt, before, after, cause, by, at, ports, host.asked.host)
-
-
 def _restored(host: Host, why: str) -> bool:
     serves = recovery.restore_pending(host.files, host.manager, why)
     if host.guard:
@@ -117,19 +165,22 @@ def _restored(host: Host, why: str) -> bool:
 
 
 def _bring_up(host: Host, ready: Prepared) -> None:
-    request, types, check = ready.request, ready.spec.types, host.session.check
-    durable.point_link(host.files.current, f"releases/v{request.version}", name="current")
-    events.note(host.files, "switched", release=request.version, text=request.cause)
-    rolling.bring(host.manager, ready.wanted, types, check=check, again=request.restart)
+    request, files, change, check = ready.request, host.files, ready.change, host.session.check
+    durable.point_link(files.current, f"releases/v{request.version}", name="current")
+    events.note(files, "switched", release=request.version, text=request.cause)
+    replacing.bring(host.manager, change, check=check, reroute=recovery.rerouting(files, ready.spec, check))
     point("switch.launched")
-    readiness.await_ready(host.manager, ready.wanted, types, check=check)
+    readiness.await_ready(host.manager, change.wanted, change.types, check=check)
+    routing.move(files, ready.spec, change.wanted)
     point("switch.ready")
 
 
-def _check_ports(spec: Spec, wanted: list[Process], running: list[Process]) -> None:
-    ours = {process.port for process in running}
-    for process in wanted:
-        if spec.types[process.type].binds_port and process.port not in ours and not sockets.free(process.port):
+def _check_ports(host: Host, change: Change, instances: list[Instance]) -> None:
+    """Refuse what would find its port taken.  A socket that a type was given stays its own, from release to release."""
+    given = pending.places(host.files)
+    ours = {i.process.port for i in instances} | {given.ports[kind] for kind in given.sockets if kind in given.ports}
+    for process in change.wanted:
+        if change.types[process.type].binds_port and process.port not in ours and not sockets.free(process.port):
             owner = sockets.owner(process.port)
             by = f"pid {owner[0]} ({owner[1]})" if owner else "another program"
             raise RunFailed(

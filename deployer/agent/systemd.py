@@ -11,10 +11,11 @@ import signal
 import time
 from typing import Callable, Mapping, Optional, Sequence
 
-from deployer.agent import endings, journal, procfs, started, systemd_wanted, unit_files
+from deployer.agent import endings, journal, procfs, scheduled, started, systemd_wanted, unit_files
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
 from deployer.agent.systemctl import Systemctl
+from deployer.agent.timer_units import Timers, service_name
 from deployer.agent.unit_setup import UnitSetup
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
@@ -38,6 +39,7 @@ class Systemd:
         self._files, self._root = files, str(files.root)
         self._systemctl = Systemctl(user)
         self._units = UnitSetup(files, self._systemctl, program)
+        self._timers = Timers(files, self._systemctl, self._units)
         self._journal = journal.Journal(files, self._systemctl)
 
     def ensure(self) -> None:
@@ -46,8 +48,10 @@ class Systemd:
         systemd_wanted.forget_earlier_boots(self._files)
         known, wanted = self._known(), systemd_wanted.read(self._files)
         names = {self._name(process) for process in wanted}
-        self._end([name for name, unit in known.items() if name not in names and _lives(unit)])
+        self._end([name for name, unit in known.items() if name not in names and _lives(unit, on=True)])
+        self._forget_ended(names | {name for name, unit in known.items() if _lives(unit)})
         self._begin([process for process in wanted if self._units.knows(process.type)], known)
+        self._timers.agree()
 
     def instances(self) -> list[Instance]:
         """All processes that the files name or that systemd still runs."""
@@ -104,15 +108,24 @@ class Systemd:
 
     def entries(self, process: Process, lines: int) -> list[tuple[float, bytes]]:
         """The last `lines` lines, each with its time in seconds of the epoch."""
-        return self._journal.entries(self._name(process), lines)
+        return self._journal.entries(self._writer(process), lines)
 
     def follow(self, processes: Sequence[Process], lines: int, emit: Emit, idle: Callable[[], bool]) -> None:
         """Give `emit` the last lines of each and every new one until `idle()`."""
-        names = {self._name(process): process for process in processes}
+        names = {self._writer(process): process for process in processes}
         self._journal.follow(list(names), lines, lambda name, at, line: emit(names[name], at, line + b"\n"), idle)
+
+    def schedule(self, release: int, kinds: Sequence[ProcessType], *, ending: bool = False) -> None:
+        """Have a timer for each of these, and for no other."""
+        self._timers.set(release, kinds, ending=ending)
+
+    def armed(self) -> set[str]:
+        """The types whose timers run."""
+        return self._timers.armed()
 
     def shutdown(self) -> None:
         """End every process and forget the target: nothing starts again until `start`, nor with the host."""
+        self._timers.set(0, (), ending=True)
         self.stop([instance.process for instance in self.instances()])
         self._units.remove()
 
@@ -122,6 +135,12 @@ class Systemd:
         self._forgive([name for name in dead if name in known])
         if dead:
             self._systemctl.tell("start", *dead, options=["--no-block"])
+
+    def _forget_ended(self, names: set[str]) -> None:
+        """Forget the processes that nobody waited for when they were told to stop: all but these."""
+        for key in set(started.names(self._root)) - {_key(self._process(name)) for name in names}:
+            kind, version, number = started.parse(key)
+            endings.forget(self._root, kind, version, number)
 
     def _end(self, names: Sequence[str], *, wait: bool = True) -> None:
         if not names:
@@ -176,6 +195,12 @@ class Systemd:
         process = unit_files.parse_unit(self._files, name)
         assert process is not None, name
         return process
+
+    def _writer(self, process: Process) -> str:
+        """The unit that writes what is shown as the process's log."""
+        if scheduled.is_one(self._files, process.release, process.type):
+            return service_name(self._files, process.type)
+        return self._name(process)
 
     def _name(self, process: Process) -> str:
         return unit_files.unit_name(self._files, process)

@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "Prepare": ("switch", "prepare", True),
     "Switch": ("switch", "switch", True),
     "Restore": ("switch", "restore", True),
+    "Retire": ("retiring", "retire", True),
     "Look": ("look", "look", False),
     "GetConfig": ("config", "get_config", False),
     "SetDraft": ("config", "set_draft", True),

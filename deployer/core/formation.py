@@ -1,4 +1,9 @@
-"""Which processes make a formation, and which ports do they get?"""
+"""Which processes make a formation, and which ports do they get?
+
+Two processes of one name can live side by side, while one takes the place of the other: those of the next *turn* of a
+type have other numbers for the process manager (`web.1` is 1, in turn 1 it is 1001) and, where each binds a port of its
+own, other ports of the type's hundred (5000, in turn 1 it is 5025).
+"""
 
 from __future__ import annotations
 
@@ -7,18 +12,22 @@ from typing import Callable, Iterable, Mapping, Optional
 
 from deployer.core.errors import NotFound, UsageError
 from deployer.core.manifest import ProcessType
-from deployer.core.message import message
+from deployer.core.message import field, message
+from deployer.core.turn import TURN
 
 FIRST_PORT = 5000
 TYPE_STEP = 100
 APP_STEP = 1000
 X11 = 6000  # browsers refuse to open it
 MOST = 99
+TURNS = 10  # so many there are
+SIDES = 4  # ranges of ports that the turns of a type use, one after the other
+SIDE = TYPE_STEP // SIDES
 
 
 @message
 class Process:
-    """One process of a release: `web.1` of v100, with its port (1 to 65535)."""
+    """One process of a release: `web.1` of v100, with its port (1 to 65535).  `number` is 1001 in turn 1."""
 
     release: int
     type: str
@@ -27,19 +36,43 @@ class Process:
 
     @property
     def name(self) -> str:
-        """`web.1`."""
-        return f"{self.type}.{self.number}"
+        """`web.1`, in every turn."""
+        return f"{self.type}.{self.ordinal}"
+
+    @property
+    def ordinal(self) -> int:
+        """The number that people see: 1 of `web.1`."""
+        return self.number % TURN
+
+    @property
+    def turn(self) -> int:
+        """The turn that it belongs to."""
+        return self.number // TURN
 
 
-def expand(release: int, formation: Mapping[str, int], ports: Mapping[str, int]) -> list[Process]:
-    """The processes of a formation, in the order of the formation and their numbers.
+@message
+class Places:
+    """Where the processes of a formation are: the first port of each type, and the turn that it is in.
 
-    `ports` holds the first port of each type; the n-th process of a type has the n-th port from there.
+    `sockets` are the types whose processes share the first port of their type, by a socket that is given to them.
     """
+
+    ports: dict[str, int] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
+    sockets: tuple[str, ...] = ()
+
+    def process(self, release: int, kind: str, ordinal: int) -> Process:
+        """The process `kind.ordinal` of `release`."""
+        turn, port = self.turns.get(kind, 0), self.ports.get(kind, 0)
+        if port and kind not in self.sockets:
+            port += turn % SIDES * SIDE + ordinal - 1
+        return Process(release, kind, turn * TURN + ordinal, port)
+
+
+def expand(release: int, formation: Mapping[str, int], places: Places) -> list[Process]:
+    """The processes of a formation, in the order of the formation and their numbers."""
     return [
-        Process(release, kind, number, ports[kind] + number - 1)
-        for kind, count in formation.items()
-        for number in range(1, count + 1)
+        places.process(release, kind, ordinal) for kind, count in formation.items() for ordinal in range(1, count + 1)
     ]
 
 
@@ -116,7 +149,7 @@ def no_such_type(name: str, types: Iterable[str]) -> NotFound:
 def selected(processes: Iterable[Process], kind: str, number: Optional[int]) -> list[Process]:
     """Those of `processes` that `web` or `web.1` names; `NotFound` if none does."""
     everything = list(processes)
-    chosen = [p for p in everything if p.type == kind and number in (None, p.number)]
+    chosen = [p for p in everything if p.type == kind and number in (None, p.ordinal)]
     if not chosen:
         name = kind if number is None else f"{kind}.{number}"
         names = ", ".join(p.name for p in everything) or "nothing"

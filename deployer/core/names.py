@@ -11,7 +11,7 @@ PROCESS_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}\Z")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}\Z")
 BUILD = re.compile(r"[0-9a-f]{64}\Z")
 SHORT_BUILD = 12
-_DEPLOY = ("APP", "BUILD", "COMMIT", "PROCESS", "RELEASE", "ROOT", "TARGET")
+_DEPLOY = ("APP", "BUILD", "COMMIT", "PROCESS", "RELEASE", "ROOT", "TARGET", "TURN")
 RESERVED = ("PORT", *(f"DEPLOY_{name}" for name in _DEPLOY))
 
 

@@ -33,11 +33,10 @@ PROTOCOL = 1
 __all__ = (
     "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Detach", "Detached", "Done", "EndOneOff", "Ended",
     "Events", "Examine", "Examined", "Exec", "GetConfig", "Lacks", "LedgerLines", "Logs", "Look", "Looked",
-    "OfferBuild", "OneOffEnded", "Open", "Opened",
-    "Prepare", "Problems", "Prune", "Pruned", "PutAgent", "PutBuild", "PutTool", "ReadAgent", "ReadContents",
-    "ReadEvents", "ReadLedger", "ReadManifest", "ReadSpec", "ReplaceLedger", "Reserve", "Reserved", "Restore",
-    "RunReleaseCommand", "Seen",
-    "SetAside", "SetDraft", "Stage", "Staged", "Switch", "Switched", "Verify"
+    "OfferBuild", "OneOffEnded", "Open", "Opened", "Prepare", "Problems", "Prune", "Pruned", "PutAgent", "PutBuild",
+    "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger", "ReadManifest", "ReadSpec", "ReplaceLedger",
+    "Reserve", "Reserved", "Restore", "Retire", "RunReleaseCommand", "Seen", "SetAside", "SetDraft", "Stage",
+    "Staged", "Switch", "Switched", "Verify"
 )  # fmt: skip
 
 
@@ -212,8 +211,16 @@ class Restore:
 
 
 @message
+class Retire:
+    """Tell the old processes to stop that still run beside those of the run that was just confirmed."""
+
+
+@message
 class Look:
     """What the host says of itself."""
+
+
+DRAINING = "draining"  # told to stop, and finishing what it is at
 
 
 @message

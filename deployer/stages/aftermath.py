@@ -34,7 +34,7 @@ def confirm(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> None
             cause=cause,
             outcome=SUCCEEDED,
             written=lambda r: _was_written(target, r),
-            then=[requests.Look()],  # the end state is read back next
+            then=[requests.Retire(), requests.Look()],  # what is asked next
         )
     except DeployError as error:
         hosts = [session.host.name for session in target.chosen]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.core.ledger import Ledger
-from deployer.core.requests import Looked
+from deployer.core.requests import DRAINING, Looked
 
 ALIVE = ("up", "starting")
 
@@ -23,7 +23,8 @@ def found(ledger: Ledger, host: str, seen: Looked, *, whole: bool = True) -> lis
     if whole and ledger.current and named != f"v{ledger.current}":
         told.append(f"serves {named or 'nothing'}, the target's current is v{ledger.current}")
     wanted = {(name, run.release) for name in run.processes(host)} if run else set()
-    running = {(process.process, process.release): process for process in seen.processes}
+    lasting = [process for process in seen.processes if process.state != DRAINING]
+    running = {(process.process, process.release): process for process in lasting}
     for name, version in sorted(wanted):
         process = running.get((name, version))
         if process is None:

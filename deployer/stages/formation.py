@@ -45,7 +45,7 @@ def restart(target: Target, chosen: Sequence[str]) -> Ran:
     run = running(target)
     if run.stopped:
         raise UsageError("everything is stopped", hint="`deploy start` starts it")
-    processes = rules.expand(run.release, run.formation, dict.fromkeys(run.formation, 0))
+    processes = rules.expand(run.release, run.formation, rules.Places())
     names: list[str] = []
     for text in chosen:
         named = process_name(text)

@@ -17,7 +17,7 @@ from deployer.core.names import release_name
 from deployer.core.release import Spec
 from deployer.hosts.session import Session
 from deployer.stages import aftermath, drift, upkeep
-from deployer.stages.events import DONE, STEP, Event, step
+from deployer.stages.events import DONE, STEP, WARNING, Event, step
 from deployer.stages.staging import stage_missing
 from deployer.stages.target import Listener, Target
 from deployer.stages.wanted import HostOutcome, Wanted, record
@@ -107,10 +107,21 @@ def bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
     changed = any(reply.changed for reply in switched.values()) or not _recorded(target, wanted)
     if changed:
         aftermath.confirm(target, wanted, attempt=attempt, cause=cause)
+        _retire(target)
     read_back(target)
     hosts = [HostOutcome(host, wanted.version, ok=True, seconds=reply.seconds) for host, reply in switched.items()]
     ports = next(iter(switched.values())).ports
     return Ran(wanted.version, release.build, SUCCEEDED, previous, hosts, changed, ports)
+
+
+def _retire(target: Target) -> None:
+    """Have the old processes told to stop that still run; a host that does not answer does so by itself."""
+
+    def retire(session: Session) -> requests.Done:
+        return session.call(requests.Retire(), requests.Done, then=[requests.Look()])
+
+    for host, error in target.ask(retire).failures.items():
+        target.report(Event(WARNING, f"old processes may still run: {error.message}", host))
 
 
 def _recorded(target: Target, wanted: Wanted) -> bool:

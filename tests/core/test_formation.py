@@ -83,7 +83,7 @@ def test_ports_high_up_leave_room_for_more_types():
 
 
 def test_the_nth_process_has_the_nth_port():
-    found = formation.expand(7, {"web": 2, "worker": 1}, {"web": 5000, "worker": 5100})
+    found = formation.expand(7, {"web": 2, "worker": 1}, formation.Places({"web": 5000, "worker": 5100}))
     assert found == [Process(7, "web", 1, 5000), Process(7, "web", 2, 5001), Process(7, "worker", 1, 5100)]
     assert [process.name for process in found] == ["web.1", "web.2", "worker.1"]
 
@@ -145,7 +145,7 @@ def test_what_is_no_change_is_refused(change):
 
 
 def test_processes_are_chosen_by_type_or_by_name():
-    processes = formation.expand(7, {"web": 2, "worker": 1}, {"web": 5000, "worker": 5100})
+    processes = formation.expand(7, {"web": 2, "worker": 1}, formation.Places({"web": 5000, "worker": 5100}))
     assert formation.selected(processes, "web", None) == processes[:2]
     assert formation.selected(processes, "web", 2) == [processes[1]]
     with pytest.raises(NotFound, match=r"no process web\.3"):

@@ -1,0 +1,95 @@
+"""In which order do new processes take the place of old ones?  As the strategy of each type says (core/strategy.py).
+
+What is to stay is not touched.  What comes up beside the old ones leaves those running: they end later, when the
+traffic has moved and the run is confirmed (agent/retiring.py).
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Collection, Mapping, Sequence
+
+from deployer.agent import readiness
+from deployer.agent.managers import STOPPING, ProcessManager
+from deployer.core.formation import Process
+from deployer.core.manifest import ProcessType
+from deployer.core.message import message
+from deployer.core.strategy import SOCKET, STOP_FIRST
+from deployer.core.turnover import BESIDE
+
+# told which processes serve from now on, before one of them is stopped and after another one is up
+Reroute = Callable[[Sequence[Process]], None]
+
+
+@message
+class Change:
+    """What is to run (`wanted`) of these `types`, each replaced in its way; `anew` are those of them to start again."""
+
+    wanted: list[Process]
+    types: Mapping[str, ProcessType]
+    ways: Mapping[str, str]
+    anew: Collection[Process] = ()
+
+    def beside(self, process: Process) -> bool:
+        """Whether processes of its type come up beside the old ones."""
+        return self.ways.get(process.type) in BESIDE
+
+    def takes_port(self, process: Process) -> bool:
+        """Whether it binds a port of its own."""
+        kind = self.types.get(process.type)
+        return kind is not None and kind.binds_port and kind.listen != SOCKET
+
+
+def launch_beside(manager: ProcessManager, change: Change, *, check: Callable[[], None]) -> None:
+    """Have those up that take ports of their own beside living ones of their type; nobody is sent to them yet."""
+    present = {instance.process for instance in manager.instances()}
+    living = {process.type for process in present}
+    coming = [p for p in change.wanted if p not in present and p.type in living]
+    coming = [p for p in coming if change.beside(p) and change.takes_port(p)]
+    if coming:
+        manager.start(coming, change.types)
+        readiness.await_ready(manager, coming, change.types, check=check)
+
+
+def bring(
+    manager: ProcessManager, change: Change, *, check: Callable[[], None], reroute: Reroute = lambda _: None
+) -> list[Process]:
+    """Make what is wanted run; `RunFailed` if one does not come up.  Returns the old ones that still run beside it.
+
+    `check` is called while waiting and may raise.  Readiness of what binds no port of its own is left to the caller,
+    who waits for all of those together.
+    """
+    seen = manager.instances()
+    ending = {instance.process for instance in seen if instance.state == STOPPING}
+    present = [
+        instance.process for instance in seen if instance.process not in ending or not change.beside(instance.process)
+    ]
+    staying = [p for p in change.wanted if p in present and p not in ending and p not in change.anew]
+    leaving = [p for p in present if p not in staying]
+    coming = [p for p in change.wanted if p not in staying]
+    for kind in dict.fromkeys(p.type for p in coming):
+        if change.ways.get(kind) == STOP_FIRST:
+            manager.stop([p for p in leaving if p.type == kind])
+            leaving = [p for p in leaving if p.type != kind]
+        for process in (p for p in coming if p.type == kind):
+            replaced = [p for p in leaving if _makes_room(change, p, process)]
+            leaving = [p for p in leaving if p not in replaced]
+            if replaced:
+                reroute([p for p in [*staying, *leaving] if p.type == kind])
+                manager.stop(replaced)
+            manager.start([process], change.types)
+            if change.takes_port(process):
+                readiness.await_ready(manager, [process], change.types, check=check)
+            staying.append(process)
+            if replaced:
+                reroute([p for p in [*staying, *leaving] if p.type == kind])
+    manager.stop([p for p in leaving if not change.beside(p)])
+    return [p for p in leaving if change.beside(p)]
+
+
+def _makes_room(change: Change, old: Process, new: Process) -> bool:
+    """Whether `old` has to end before `new` can begin: the same unit, the same port, or the same name."""
+    if (old.release, old.type, old.number) == (new.release, new.type, new.number):
+        return True
+    if old.port == new.port and change.takes_port(new):
+        return True
+    return old.name == new.name and not change.beside(new)
