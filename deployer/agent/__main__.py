@@ -1,6 +1,7 @@
 """The agent's program: `serve` a session, `launch` a process, `guard` a switch, `boot` a target, tell its `router`.
 
 And of a one-off process that goes on by itself: `keep` it, start it (`oneoff`), note that it has `ended`.
+And of what runs at its times: `schedule` it, run what is `due`, tell how it `ran`.
 """
 
 from __future__ import annotations
@@ -43,8 +44,16 @@ def main() -> None:
         from deployer.agent.oneoff_end import main as ended  # noqa: PLC0415
 
         ended(sys.argv[2:])
+    elif what == "schedule":
+        from deployer.agent.scheduler import main as schedule  # noqa: PLC0415
+
+        schedule(sys.argv[2:])
+    elif what in ("due", "ran"):
+        from deployer.agent import scheduled_run  # noqa: PLC0415
+
+        (scheduled_run.due if what == "due" else scheduled_run.ran)(sys.argv[2:])
     else:
-        sys.exit("deployer's agent: serve, launch, guard, boot, router, keep, oneoff or ended")
+        sys.exit("deployer's agent: serve, launch, guard, boot, router, keep, oneoff, ended, schedule, due or ran")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,168 @@
+"""How does systemd run what runs at its times?  A timer and a service for each such process type.
+
+`shop-production-report@scheduled.timer` starts `shop-production-report@scheduled.service`, which launches the release
+that `run/scheduled/report` names: one service for all releases, so that systemd itself never runs two at a time, and a
+switch changes no unit.  A run that has begun goes on to its end, whatever is switched meanwhile.  Timers are not
+started with the host: what brings `current` up (agent/boot.py) starts them.
+
+No process of the formation has such a unit name: theirs end with a release and a number.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from deployer.agent import scheduled, unit_files
+from deployer.agent.layout import Layout
+from deployer.agent.python import interpreter
+from deployer.agent.scheduled import FOLDER, Job
+from deployer.agent.systemctl import Systemctl
+from deployer.agent.unit_setup import UnitSetup
+from deployer.core import schedule
+from deployer.core.manifest import ProcessType
+
+GRACE = 10.0  # seconds
+
+_SERVICE = """\
+{owner}
+[Unit]
+Description={app} on {target}: {kind}, at its times
+ConditionPathExists={root}/{folder}/{kind}
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+WorkingDirectory={root}
+EnvironmentFile=-{pattern}/{folder}/{kind}
+ExecStart={python} -IS releases/v${{RELEASE}}/agent.pyz launch {kind} 1 --scheduled
+ExecStopPost=-+/bin/sh {end} {kind}@scheduled {hundredths}
+ExecStopPost=-+{python} -IS {program} ran {argument} {app} {target} {kind}
+KillMode=control-group
+TimeoutStopSec={stop:g}
+UMask=0077
+SyslogIdentifier={app}-{target}-{kind}@scheduled
+LogRateLimitIntervalSec=0
+{more}"""
+
+_TIMER = """\
+{owner}
+[Unit]
+Description={app} on {target}: the times of {kind}
+ConditionPathExists={root}/{folder}/{kind}
+
+[Timer]
+{times}AccuracySec=100ms
+Persistent=false
+"""
+
+
+def service_name(files: Layout, kind: str) -> str:
+    """The service of a type that runs at its times."""
+    return f"{files.app}-{files.target}-{kind}@scheduled.service"
+
+
+def timer_name(files: Layout, kind: str) -> str:
+    """The timer that starts it."""
+    return f"{files.app}-{files.target}-{kind}@scheduled.timer"
+
+
+class Timers:
+    """The timers of one target."""
+
+    def __init__(self, files: Layout, systemctl: Systemctl, units: UnitSetup) -> None:
+        self._files, self._systemctl, self._units = files, systemctl, units
+
+    def set(self, release: int, kinds: Sequence[ProcessType], *, ending: bool) -> None:
+        """Have exactly these run at their times; with `ending` the runs of all others end now."""
+        others = [job.type for job in scheduled.read(self._files) if job.type not in {kind.name for kind in kinds}]
+        if kinds:
+            self._units.prepare()
+        contents = {}
+        for kind in kinds:
+            contents[service_name(self._files, kind.name)] = self._service(kind)
+            contents[timer_name(self._files, kind.name)] = self._timer(kind)
+        changed = self._units.have(contents)
+        for kind in kinds:
+            scheduled.write(self._files, Job(kind.name, release, kind.schedule, kind.stop_timeout))
+        self.forget(others)
+        self.agree(again=changed)
+        if ending:
+            self.end()
+
+    def agree(self, *, again: Sequence[str] = ()) -> None:
+        """Have those timers running that the files name; those in `again` anew, for their times are others."""
+        wanted = [timer_name(self._files, job.type) for job in scheduled.read(self._files)]
+        wanted = [name for name in wanted if (self._systemctl.units / name).exists()]
+        if wanted:
+            active = self._active()
+            anew = [name for name in wanted if name in again and name in active]
+            if anew:
+                self._systemctl.tell("restart", *anew)
+            dead = [name for name in wanted if name not in active]
+            if dead:
+                self._systemctl.tell("start", *dead)
+
+    def armed(self) -> set[str]:
+        """The types whose times systemd keeps."""
+        kinds = [job.type for job in scheduled.read(self._files)]
+        active = self._active() if kinds else set()
+        return {kind for kind in kinds if timer_name(self._files, kind) in active}
+
+    def forget(self, kinds: Sequence[str]) -> None:
+        """Keep the times of these no longer."""
+        for kind in kinds:
+            scheduled.remove(self._files, kind)
+        active = self._active() if kinds else set()
+        left = [name for name in (timer_name(self._files, kind) for kind in kinds) if name in active]
+        if left:
+            self._systemctl.tell("stop", *left)
+
+    def end(self) -> None:
+        """End every run whose times are not kept."""
+        kept = {service_name(self._files, job.type) for job in scheduled.read(self._files)}
+        known = self._systemctl.show(f"{self._files.app}-{self._files.target}-*@scheduled.service")
+        root = str(self._files.root)
+        live = [name for name, unit in known.items() if unit["ActiveState"] not in ("inactive", "failed")]
+        left = [name for name in live if known[name]["WorkingDirectory"] == root and name not in kept]
+        if left:
+            self._systemctl.tell("stop", *left, patience=GRACE + 2 * max(map(self._stop_timeout, left)))
+
+    def _active(self) -> set[str]:
+        known = self._systemctl.show(f"{self._files.app}-{self._files.target}-*@scheduled.timer")
+        return {name for name, unit in known.items() if unit["ActiveState"] == "active"}
+
+    def _stop_timeout(self, name: str) -> float:
+        text = (self._systemctl.units / name).read_text()
+        return float(text.partition("\nTimeoutStopSec=")[2].partition("\n")[0])
+
+    def _service(self, kind: ProcessType) -> bytes:
+        system, root = self._systemctl.of_the_system, str(self._files.root)
+        stop = max(unit_files.SHORTEST, kind.stop_timeout)
+        return _SERVICE.format(
+            owner=unit_files.owner(self._files),
+            app=self._files.app,
+            target=self._files.target,
+            kind=kind.name,
+            root=unit_files.plain(root),
+            pattern=unit_files.glob(root),
+            argument=unit_files.word(root).replace("$", "$$"),
+            folder=FOLDER,
+            python=unit_files.word(interpreter()),
+            program=unit_files.PROGRAM,
+            end=unit_files.END,
+            stop=stop,
+            hundredths=int(stop * 100),
+            more=unit_files.bounds(self._files, kind, of_the_system=system, hardened=self._units.shields()),
+        ).encode()
+
+    def _timer(self, kind: ProcessType) -> bytes:
+        times = "".join(f"OnCalendar={line}\n" for line in schedule.parse(kind.schedule).expressions())
+        return _TIMER.format(
+            owner=unit_files.owner(self._files),
+            app=self._files.app,
+            target=self._files.target,
+            kind=kind.name,
+            root=unit_files.plain(str(self._files.root)),
+            folder=FOLDER,
+            times=times,
+        ).encode()
