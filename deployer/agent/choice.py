@@ -118,6 +118,14 @@ class Successor:
         """Give `emit` the last lines of each and every new one."""
         self._now.follow(processes, lines, emit, idle)
 
+    def schedule(self, release: int, kinds: Sequence[ProcessType], *, ending: bool = False) -> None:
+        """Run exactly these at their times."""
+        self._now.schedule(release, kinds, ending=ending)
+
+    def armed(self) -> set[str]:
+        """The types whose times are kept."""
+        return self._now.armed()
+
     def shutdown(self) -> None:
         """End every process."""
         self._now.shutdown()

@@ -1,4 +1,7 @@
-"""What did this host do?  `events`: a line each, also for what it did by itself while nobody was connected."""
+"""What did this host do?  `events`: a line each, also for what it did by itself while nobody was connected.
+
+A file that has become long is set aside as `events.1`, in the place of the one before it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from typing import Any, Optional
 from deployer.agent.durable import write_all
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
+
+LONG = 4 << 20  # bytes
 
 
 def now() -> str:
@@ -35,17 +40,26 @@ def _append(host: Layout, entry: dict[str, Any]) -> None:
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         write_all(descriptor, (b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")
         os.fsync(descriptor)
+        if size > LONG and os.path.samestat(os.fstat(descriptor), os.stat(host.events)):  # nobody else was quicker
+            os.rename(host.events, f"{host.events}.1")
     finally:
         os.close(descriptor)
 
 
 def read(host: Layout, lines: int) -> list[dict[str, Any]]:
     """The newest `lines` entries, oldest first."""
+    found = _lines(f"{host.events}")
+    if len(found) < lines:
+        found = _lines(f"{host.events}.1") + found
+    return [entry for entry in map(_entry, found[-lines:]) if entry]
+
+
+def _lines(path: str) -> list[bytes]:
     try:
-        found = host.events.read_bytes().splitlines()[-lines:]
+        with open(path, "rb") as file:
+            return file.read().splitlines()
     except FileNotFoundError:
         return []
-    return [entry for entry in map(_entry, found) if entry]
 
 
 def _entry(line: bytes) -> dict[str, Any]:

@@ -75,8 +75,19 @@ class ProcessManager(Protocol):
         """Give `emit` the last `lines` lines of each and every new line; ends when `idle()`, called often, is true."""
         ...
 
+    def schedule(self, release: int, kinds: Sequence[ProcessType], *, ending: bool = False) -> None:
+        """Run exactly these at their times from now on, of `release`, never two of a type at a time.
+
+        A run that has begun goes on to its end; with `ending`, those of types that are not among `kinds` end now.
+        """
+        ...
+
+    def armed(self) -> set[str]:
+        """The types whose times are kept."""
+        ...
+
     def shutdown(self) -> None:
-        """End every process, and let nothing of this target start again until `start`."""
+        """End every process, and let nothing of this target start again until `start` or `schedule`."""
         ...
 
 

@@ -60,6 +60,22 @@ stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=3
 """
 
+_SCHEDULER = """\
+[program:{key}]
+command={python} -IS releases/v{release}/agent.pyz schedule {app} {target}
+autostart=true
+autorestart=true
+startsecs=1
+startretries=1000000000
+stopsignal=TERM
+stopwaitsecs=5
+redirect_stderr=true
+stdout_logfile=log/scheduler.log
+stdout_logfile_maxbytes=1MB
+stdout_logfile_backups=1
+"""
+SCHEDULER = "scheduler-v"
+
 
 def main(app: str, target: str) -> bytes:
     """Supervisord's own configuration."""
@@ -81,6 +97,12 @@ def process(wanted: Process, kind: ProcessType, *, python: str) -> bytes:
     ).encode()
 
 
+def scheduler(app: str, target: str, release: int, *, python: str) -> bytes:
+    """The configuration of what starts processes at their times, in the words of `release`."""
+    key = f"{SCHEDULER}{release}"
+    return _SCHEDULER.format(key=key, python=word(python), release=release, app=app, target=target).encode()
+
+
 def key(wanted: Process) -> str:
     """The process's name in supervisord: `v100-web-1`."""
     return started.key(wanted.release, wanted.type, wanted.number)
@@ -95,6 +117,11 @@ def parse_key(name: str, port: int = 0) -> Optional[Process]:
     """The process that `key` named; None for another's."""
     match = re.match(r"v(\d+)-(.+)-(\d+)\Z", name)
     return Process(int(match.group(1)), match.group(2), int(match.group(3)), port) if match else None
+
+
+def is_key(name: str) -> bool:
+    """Whether it is one of our names in supervisord."""
+    return parse_key(name) is not None or name.startswith(SCHEDULER)
 
 
 def port(text: str) -> int:

@@ -136,7 +136,7 @@ def template(files: Layout, kind: ProcessType, *, python: str, of_the_system: bo
         target=files.target,
         kind=kind.name,
         root=plain(root),
-        pattern=plain(re.sub(r"([*?\[\]\\])", r"\\\1", root)),
+        pattern=glob(root),
         wanted=WANTED,
         end=END,
         interval=INTERVAL,
@@ -173,6 +173,11 @@ def _hardening(root: str, kind: ProcessType, *, of_the_system: bool) -> list[str
     private = [] if f"{root}/".startswith(TEMPORARY) else ["PrivateTmp=yes"]
     more = _OF_THE_SYSTEM if of_the_system else ("PrivateUsers=yes",)  # a user may mount in a namespace of its own
     return ["NoNewPrivileges=yes", *private, *_HARDENED, *more, f"ReadWritePaths={paths}"]
+
+
+def glob(text: str) -> str:
+    """`text` as a whole value, where wildcards are known."""
+    return plain(re.sub(r"([*?\[\]\\])", r"\\\1", text))
 
 
 def plain(text: str) -> str:

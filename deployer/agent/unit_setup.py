@@ -11,7 +11,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Mapping, Optional, Sequence
 
 from deployer.agent import durable, unit_files
 from deployer.agent.fault import point
@@ -77,18 +77,23 @@ class UnitSetup:
 
     def install(self, kinds: Sequence[ProcessType]) -> None:
         """Have the templates of these process types."""
-        changed = False
+        contents = {}
         for kind in kinds:
-            content = unit_files.template(
+            contents[unit_files.template_name(self._files, kind.name)] = unit_files.template(
                 self._files,
                 kind,
                 python=interpreter(),
                 of_the_system=self._systemctl.of_the_system,
                 hardened=self.shields(),
             )
-            changed |= self._write(unit_files.template_name(self._files, kind.name), content)
+        self.have(contents)
+
+    def have(self, contents: Mapping[str, bytes]) -> list[str]:
+        """Have these unit files, by name; which of them are new, or other than they were."""
+        changed = [name for name, content in contents.items() if self._write(name, content)]
         if changed:
             self._systemctl.tell("daemon-reload")
+        return changed
 
     def knows(self, kind: str) -> bool:
         """Whether there is a template for this process type: somebody may have removed it."""
@@ -96,7 +101,8 @@ class UnitSetup:
 
     def remove(self) -> None:
         """Take away what `prepare` and `install` have made; the host starts nothing of this target any more."""
-        found = self._systemctl.units.glob(f"{self._files.app}-{self._files.target}*.service")
+        named = f"{self._files.app}-{self._files.target}*"
+        found = [path for end in ("service", "timer") for path in self._systemctl.units.glob(f"{named}.{end}")]
         ours = [path for path in found if _owner(path) == unit_files.owner(self._files)]
         if ours:
             durable.remove(self._systemctl.wants / unit_files.boot_name(self._files), name="systemd.disable")
