@@ -111,7 +111,7 @@ class Supervisor:
 
     def schedule(self, release: int, kinds: Sequence[ProcessType], *, ending: bool = False) -> None:
         """Have a scheduler that starts these at their times, and no other."""
-        if self._scheduling.set(release, kinds):
+        if self._scheduling.arrange(release, kinds):
             self._insist(self._agree)
         if ending:
             self._scheduling.end()
@@ -130,7 +130,7 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """End every process and supervisord itself; nothing starts again until `start`."""
-        self._scheduling.set(0, ())
+        self._scheduling.arrange(0, ())
         if self._daemon.answers():
             self.stop([instance.process for instance in self.instances()])
             self._client.call("shutdown")

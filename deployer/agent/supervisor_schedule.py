@@ -27,7 +27,7 @@ class Scheduling:
     def __init__(self, files: Layout) -> None:
         self._files = files
 
-    def set(self, release: int, kinds: Sequence[ProcessType]) -> bool:
+    def arrange(self, release: int, kinds: Sequence[ProcessType]) -> bool:
         """Have the files say this; whether they said something else before."""
         wanted = [Job(kind.name, release, kind.schedule, kind.stop_timeout) for kind in kinds]
         known = scheduled.read(self._files)

@@ -117,7 +117,7 @@ class Systemd:
 
     def schedule(self, release: int, kinds: Sequence[ProcessType], *, ending: bool = False) -> None:
         """Have a timer for each of these, and for no other."""
-        self._timers.set(release, kinds, ending=ending)
+        self._timers.arrange(release, kinds, ending=ending)
 
     def armed(self) -> set[str]:
         """The types whose timers run."""
@@ -125,7 +125,7 @@ class Systemd:
 
     def shutdown(self) -> None:
         """End every process and forget the target: nothing starts again until `start`, nor with the host."""
-        self._timers.set(0, (), ending=True)
+        self._timers.arrange(0, (), ending=True)
         self.stop([instance.process for instance in self.instances()])
         self._units.remove()
 

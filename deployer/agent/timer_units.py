@@ -72,7 +72,7 @@ class Timers:
     def __init__(self, files: Layout, systemctl: Systemctl, units: UnitSetup) -> None:
         self._files, self._systemctl, self._units = files, systemctl, units
 
-    def set(self, release: int, kinds: Sequence[ProcessType], *, ending: bool) -> None:
+    def arrange(self, release: int, kinds: Sequence[ProcessType], *, ending: bool) -> None:
         """Have exactly these run at their times; with `ending` the runs of all others end now."""
         others = [job.type for job in scheduled.read(self._files) if job.type not in {kind.name for kind in kinds}]
         if kinds:
