@@ -69,17 +69,19 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     running = {instance.process for instance in instances if instance.state != STOPPING}
     same = before == after and running == set(change.wanted) and not request.restart
     same = same and look_.current(host.files) == f"v{after.version}"
-    host.prepared = Prepared(request, spec, change, places, before.version if before else None, begun, same)
+    ready = Prepared(request, spec, change, places, before.version if before else None, begun, same)
     if not same:
         routing.check(host.files, spec)
         _check_ports(host, change, instances)
         retires = any(change.beside(process) for process in running if process not in change.wanted)
         cause, by, at, name = request.cause, request.by, request.at, host.asked.host
         pending.write(host.files, Pending(request.attempt, before, after, cause, by, at, places, name, retires))
+    host.prepared = ready
+    if not same:
         with _undone_on_failure(host):
             assert host.lock.descriptor is not None
             host.guard = Guard(host.program, host.files, host.lock.descriptor)
-            _try(host, host.prepared, untried=not known.succeeded(request.version))
+            _try(host, ready, untried=not known.succeeded(request.version))
     return requests.Done()
 
 

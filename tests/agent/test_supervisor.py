@@ -14,7 +14,7 @@ import pytest
 
 from deployer.agent import procfs, started, supervisor_conf
 from deployer.agent.layout import Layout
-from deployer.agent.managers import STOPPED, UP
+from deployer.agent.managers import STOPPED, STOPPING, UP
 from deployer.agent.supervisor import Supervisor
 from deployer.agent.supervisor_client import Client
 from deployer.core.errors import RunFailed
@@ -125,14 +125,16 @@ def test_start_and_stop_bring_a_dead_supervisord_back(manager, files, types):
     assert len(manager.instances()) == 1
 
 
-def test_a_stop_that_did_not_wait_is_finished_by_ensure(manager, files):
+def test_a_stop_that_nobody_waits_for_ends_by_itself(manager, files):
     types = a_release(files, 1, a_type("web", "trap '' TERM; while :; do sleep 0.1; done", stop_timeout=1))
     manager.start([WEB], types)
     wait_for(lambda: is_up(manager, WEB))
     manager.stop([WEB], wait=False)
-    assert len(manager.instances()) == 1
     manager.ensure()
-    assert manager.instances() == []
+    assert [instance.state for instance in manager.instances()] == [STOPPING], "it has its stop_timeout"
+    wait_for(lambda: manager.instances() == [])
+    manager.ensure()
+    assert started.names(str(files.root)) == []
 
 
 def test_a_process_stopped_by_hand_is_started_again_by_ensure(manager, files, types):
