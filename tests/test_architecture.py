@@ -25,6 +25,8 @@ PROGRAMS = {
     "agent/oneoff_end.py": "started by systemd, whose environment says how the process ended",
     "agent/boot.py": "started by systemd, whose journal has its stderr",
     "agent/router_unit.py": "started by systemd, whose journal has its stderr",
+    "agent/scheduler.py": "started by supervisord; its own path says which release's it is",
+    "agent/scheduled_run.py": "started by the scheduler, or by systemd; its own path says which release's it is",
     "hosts/bootstrap_script.py": "what a host runs before it has the agent",
     "hosts/supervisord_main.py": "the program that starts the supervisord we ship",
     "builds/packs/pythons/compile_script.py": "run by the app's own Python",

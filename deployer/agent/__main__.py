@@ -44,16 +44,16 @@ def main() -> None:
         from deployer.agent.oneoff_end import main as ended  # noqa: PLC0415
 
         ended(sys.argv[2:])
-    elif what == "schedule":
-        from deployer.agent.scheduler import main as schedule  # noqa: PLC0415
-
-        schedule(sys.argv[2:])
-    elif what in ("due", "ran"):
-        from deployer.agent import scheduled_run  # noqa: PLC0415
-
-        (scheduled_run.due if what == "due" else scheduled_run.ran)(sys.argv[2:])
+    elif what in ("schedule", "due", "ran"):
+        _at_its_times(what)
     else:
         sys.exit("deployer's agent: serve, launch, guard, boot, router, keep, oneoff, ended, schedule, due or ran")
+
+
+def _at_its_times(what: str) -> None:
+    from deployer.agent import scheduled_run, scheduler  # noqa: PLC0415
+
+    {"schedule": scheduler.main, "due": scheduled_run.due, "ran": scheduled_run.ran}[what](sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ import contextlib
 import json
 import os
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Optional
 
 from deployer.agent import durable, procfs, started
 from deployer.agent.layout import Layout
 from deployer.core import schedule
+from deployer.core.calendar import Moment, day_number
 from deployer.core.message import message
 from deployer.core.names import PROCESS_TYPE
 
@@ -105,13 +105,22 @@ def next_moment(job: Job, after: float) -> Optional[float]:
 
     An hour that the clock repeats or leaves out matters only to what runs in particular hours: that runs once.
     """
-    calendar, wall = schedule.parse(job.schedule), datetime.fromtimestamp(after)  # noqa: DTZ006 - what the wall shows
-    found = calendar.next_time(wall)
+    calendar, now = schedule.parse(job.schedule), time.localtime(after)
+    found = calendar.next_time(_wall(now))
     if calendar.every_hour:
-        return None if found is None else float(round(after + (found - wall).total_seconds()))
-    while found is not None and found.timestamp() <= after:
+        return None if found is None else float(round(_seconds(found) - now.tm_gmtoff))
+    while found is not None and time.mktime((*found, 0, 0, -1)) <= after:
         found = calendar.next_time(found)
-    return None if found is None else found.timestamp()
+    return None if found is None else time.mktime((*found, 0, 0, -1))
+
+
+def _wall(now: time.struct_time) -> Moment:
+    return now.tm_year, now.tm_mon, now.tm_mday, now.tm_hour, now.tm_min, now.tm_sec
+
+
+def _seconds(moment: Moment) -> int:
+    """Seconds of the epoch, were it the time in UTC."""
+    return ((day_number(moment[:3]) * 24 + moment[3]) * 60 + moment[4]) * 60 + moment[5]
 
 
 def is_one(files: Layout, version: int, kind: str) -> bool:

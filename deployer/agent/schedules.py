@@ -6,7 +6,6 @@ Those of the release that serves which have a schedule and, on this host, a coun
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import Mapping, Optional
 
 from deployer.agent import scheduled, started
@@ -62,4 +61,4 @@ def _running(kind: str, release: int, record: started.Started, *, state: str) ->
 
 def _next(job: Job) -> str:
     moment = scheduled.next_moment(job, time.time())
-    return "never again" if moment is None else f"next {datetime.fromtimestamp(moment):%Y-%m-%d %H:%M:%S}"  # noqa: DTZ006
+    return "never again" if moment is None else f"next {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(moment))}"

@@ -1,12 +1,11 @@
 """At which moments does something happen?  Rules over the wall clock, the next moment, and systemd's words for them.
 
-A moment is a `datetime` without a time zone, to the second: what the host's clock on the wall shows.  There is no clock
-here: whoever asks for the next moment says after which.
+A moment is what the host's clock on the wall shows: year, month, day, hour, minute, second.  There is no clock here:
+whoever asks for the next moment says after which.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
 from typing import Iterable, Optional
 
 from deployer.core.message import message
@@ -14,7 +13,11 @@ from deployer.core.message import message
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 FIRST_YEAR, LAST_YEAR = 1970, 2199  # those that systemd knows
 LONGEST = 41  # years between two 29th of February on the same weekday, and one more
+MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # their days
+FEBRUARY, DECEMBER = 2, 12
 
+Moment = tuple[int, int, int, int, int, int]
+Day = tuple[int, int, int]
 Numbers = tuple[int, ...]
 EVERY_YEAR: Numbers = ()
 EVERY_MONTH, EVERY_DAY = tuple(range(1, 13)), tuple(range(1, 32))
@@ -34,32 +37,31 @@ class Rule:
     minutes: Numbers = (0,)
     seconds: Numbers = (0,)
 
-    def next_time(self, after: datetime) -> Optional[datetime]:
+    def next_time(self, after: Moment) -> Optional[Moment]:
         """The first moment after `after`, or None if none is left."""
-        begin = after.replace(microsecond=0, fold=0) + timedelta(seconds=1)
-        day, last = begin.date(), min(begin.year + LONGEST, LAST_YEAR)
-        while day.year <= last:
-            if day.month not in self.months or (self.years and day.year not in self.years):
+        day, last = after[:3], min(after[0] + LONGEST, LAST_YEAR)
+        while day[0] <= last:
+            if day[1] not in self.months or (self.years and day[0] not in self.years):
                 day = _next_month(day)
                 continue
-            if day.day in self.days and day.weekday() in self.weekdays:
-                found = self._time(begin.time() if day == begin.date() else time())
+            if day[2] in self.days and weekday(day) in self.weekdays:
+                found = self._time(after[3:] if day == after[:3] else (0, 0, -1))
                 if found is not None:
-                    return datetime.combine(day, found)
-            day += timedelta(days=1)
+                    return (*day, *found)
+            day = _next_day(day)
         return None
 
-    def _time(self, first: time) -> Optional[time]:
-        """The first time of day that is not before `first`."""
+    def _time(self, after: tuple[int, int, int]) -> Optional[tuple[int, int, int]]:
+        """The first time of day after `after`."""
         for hour in self.hours:
-            if hour < first.hour:
+            if hour < after[0]:
                 continue
             for minute in self.minutes:
-                if (hour, minute) < (first.hour, first.minute):
+                if (hour, minute) < after[:2]:
                     continue
                 for second in self.seconds:
-                    if (hour, minute, second) >= (first.hour, first.minute, first.second):
-                        return time(hour, minute, second)
+                    if (hour, minute, second) > after:
+                        return hour, minute, second
         return None
 
     def expression(self) -> str:
@@ -77,7 +79,7 @@ class Calendar:
 
     rules: tuple[Rule, ...]
 
-    def next_time(self, after: datetime) -> Optional[datetime]:
+    def next_time(self, after: Moment) -> Optional[Moment]:
         """The first moment after `after`, or None if none is left."""
         found = [moment for moment in (rule.next_time(after) for rule in self.rules) if moment is not None]
         return min(found) if found else None
@@ -97,8 +99,29 @@ def ascending(numbers: Iterable[int]) -> Numbers:
     return tuple(sorted(set(numbers)))
 
 
-def _next_month(day: date) -> date:
-    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+def weekday(day: Day) -> int:
+    """0 for a Monday."""
+    return (day_number(day) + 3) % 7  # 1970-01-01 was a Thursday
+
+
+def day_number(day: Day) -> int:
+    """How many days after 1970-01-01, in the Gregorian calendar."""
+    year = day[0] - 1
+    before = 365 * year + year // 4 - year // 100 + year // 400
+    return before + sum(_length(day[0], month) for month in range(1, day[1])) + day[2] - 719163
+
+
+def _length(year: int, month: int) -> int:
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return MONTHS[month - 1] + (leap and month == FEBRUARY)
+
+
+def _next_day(day: Day) -> Day:
+    return (day[0], day[1], day[2] + 1) if day[2] < _length(day[0], day[1]) else _next_month(day)
+
+
+def _next_month(day: Day) -> Day:
+    return (day[0], day[1] + 1, 1) if day[1] < DECEMBER else (day[0] + 1, 1, 1)
 
 
 def _part(values: Numbers, every: Numbers) -> str:

@@ -18,10 +18,20 @@ SUNDAY = datetime(2026, 11, 22, 12, 34, 56)
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1))
 
 
+def moment(at):
+    return at.timetuple()[:6]
+
+
+def next_time(calendar, after):
+    """As `calendar` says it, of what Python calls a time."""
+    found = calendar.next_time(moment(after))
+    return None if found is None else datetime(*found)
+
+
 def upcoming(text, count=1, after=SUNDAY):
     found = []
     for _ in range(count):
-        after = parse(text).next_time(after)
+        after = next_time(parse(text), after)
         found.append(f"{after:%Y-%m-%d %H:%M:%S}")
     return found if count > 1 else found[0]
 
@@ -136,16 +146,16 @@ def matches(moment, chosen):
 @given(fields(), MOMENTS)
 def test_the_next_moment_is_the_first_that_matches(written, after):
     text, chosen = written
-    found = parse(text).next_time(after)
+    found = next_time(parse(text), after)
     assert found > after
     assert found.second == 0
     assert matches(found, chosen)
-    moment = after.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    nearer = after.replace(second=0, microsecond=0) + timedelta(minutes=1)
     for _ in range(2000):  # none that is nearer was left out
-        if moment >= found:
+        if nearer >= found:
             break
-        assert not matches(moment, chosen)
-        moment += timedelta(minutes=1)
+        assert not matches(nearer, chosen)
+        nearer += timedelta(minutes=1)
 
 
 RULES = st.builds(
@@ -162,7 +172,7 @@ RULES = st.builds(
 
 @given(RULES)
 def test_what_we_write_for_systemd_we_read_as_the_same(rule):
-    assume(rule.next_time(datetime(1999, 12, 31)))
+    assume(rule.next_time((1999, 12, 31, 0, 0, 0)))
     assert parse(rule.expression()).rules == (rule,)
 
 
@@ -174,7 +184,7 @@ def test_systemd_takes_what_we_write_and_counts_as_we_do(rule, after):
     words = ["systemd-analyze", "calendar", f"--base-time={after:%Y-%m-%d %H:%M:%S} UTC", rule.expression()]
     told = subprocess.run(words, capture_output=True, text=True, check=True, env={"TZ": "UTC", "PATH": "/usr/bin"})
     found = re.search(r"Next elapse: (\w+) (\S+ \S+) UTC", told.stdout)
-    expected = rule.next_time(after)
+    expected = next_time(rule, after)
     if expected is None:
         assert "never" in told.stdout
     else:
