@@ -92,7 +92,7 @@ def _rows(scene: Scene, kind: ProcessType, given: Sequence[str]) -> list[Row]:
         life = seen.live(scene, kind)
     rows = judge.judged(judge.Case(kind, life, given, sorted(scene.environ)))
     polite = min(kind.stop_timeout, POLITE) if life.stopped is not None else 0
-    for question in () if getattr(kind, "schedule", "") else FURTHER:
+    for question in () if kind.schedule else FURTHER:
         if not life.start.ready:
             rows.append(skipped(question.__name__, kind.name, judge.NOT_UP))
             continue

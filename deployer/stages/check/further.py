@@ -6,17 +6,16 @@ import signal
 from collections.abc import Callable
 
 from deployer.core.manifest import ProcessType
+from deployer.core.strategy import STOP_FIRST
 from deployer.stages.check import tree
 from deployer.stages.check.bench import Bench, Life
 from deployer.stages.check.row import Row, failed, passed, skipped
 from deployer.stages.check.scene import OTHERS, Scene
 
-ALONE = ("stop-first",)
-
 
 def two(scene: Scene, kind: ProcessType, patience: float) -> Row:
     """Do two of it run side by side?"""
-    if kind.update in ALONE or getattr(kind, "once", False):
+    if kind.update == STOP_FIRST or kind.once:
         return skipped("two", kind.name, "deploy.yaml says that two of it must never run")
     bench = scene.bench
     one, other = (bench.process(kind, number) for number in (1, 2))

@@ -51,7 +51,7 @@ def start(case: Case) -> Row:
     seen, name = case.seen, case.kind.name
     if seen.start.ready:
         what = "ran to its end" if seen.outcome is not None else "ready"
-        what = "still at work" if getattr(case.kind, "schedule", "") and seen.outcome is None else what
+        what = "still at work" if case.kind.schedule and seen.outcome is None else what
         return passed("start", name, f"{what} in {seen.start.seconds:.1f} s", seen.start.seconds)
     if case.cause:
         return skipped("start", name, f"{seen.start.failure}; `{case.cause}` says why")
@@ -172,7 +172,7 @@ def judged(case: Case) -> list[Row]:
     """What there is to say of a life, in the order of the questions."""
     kind = case.kind
     rules: list[Rule] = [config, start]
-    if not getattr(kind, "schedule", ""):
+    if not kind.schedule:
         rules += [port, *([requests] if kind.binds_port else []), stop]
     rules += [writes, daemon, logs]
     return [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-_KEY = re.compile(r"KeyError: '([A-Z][A-Z0-9_]+)'")
+_LOOKED_UP = re.compile(r"""(?:KeyError: ['"]|environ\[['"]|process\.env\.)([A-Z][A-Z0-9_]+)""")
 _SPEAKS = re.compile(
     r"environ|getenv|process\.env|config|not set|n't set|unset|must be set|must set|set the|missing|required|undefined"
     r"|not defined|not found|not provided|empty|expected|declare",
@@ -26,7 +26,7 @@ MOST = 3
 
 def named(lines: Sequence[str], given: Collection[str]) -> list[str]:
     """The variables that these lines miss and that were not `given`, the likeliest first."""
-    sure = [name for line in lines for name in _KEY.findall(line)]
+    sure = [name for line in lines for name in _LOOKED_UP.findall(line)]
     likely = [name for line in lines if _SPEAKS.search(line) for name in _NAME.findall(line)]
     wanted = [name for name in dict.fromkeys([*sure, *likely]) if name not in given]
-    return [name for name in wanted if name in sure or (len(name) > 2 and not _NO_NAME.match(name))][:MOST]
+    return [name for name in wanted if len(name) > 2 and not _NO_NAME.match(name)][:MOST]

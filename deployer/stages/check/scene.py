@@ -7,13 +7,13 @@ import fcntl
 import getpass
 import os
 import pwd
-import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from deployer.agent import durable, leftovers
 from deployer.agent.started import Started
@@ -139,12 +139,13 @@ def other_user(root: Path, launch: Launch, user: str) -> str:
     """Why the release cannot be tried as `user`, or ''; what outlives releases is given to that user."""
     if os.geteuid() != 0:
         return f"only root can try it: run it with sudo (this is {getpass.getuser()})"
-    app = root / "releases" / f"v{OTHERS}" / "app"
+    app, entry = root / "releases" / f"v{OTHERS}" / "app", pwd.getpwnam(user)
     for path in (app, *(app / runtime.link for runtime in launch.runtimes)):
         real = os.path.realpath(path)
-        if subprocess.run(["test", "-x", real], user=user, group=pwd.getpwnam(user).pw_gid, check=False).returncode:
+        as_user: dict[str, Any] = {"user": user, "group": entry.pw_gid, "extra_groups": []}
+        if subprocess.run(["test", "-x", real], cwd="/", check=False, **as_user).returncode:
             return f"{user} cannot reach {real} on this machine"
     for folder, folders, files in os.walk(root / "shared"):
         for name in (".", *folders, *files):
-            shutil.chown(f"{folder}/{name}", user)
+            os.chown(f"{folder}/{name}", entry.pw_uid, entry.pw_gid, follow_symlinks=False)
     return ""

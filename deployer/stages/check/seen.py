@@ -54,7 +54,7 @@ def live(scene: Scene, kind: ProcessType) -> Seen:
     """Let a process of this type live once."""
     process = scene.bench.process(kind)
     with _watching(scene) as touched, scene.bench.life(process) as life:
-        if getattr(kind, "schedule", ""):
+        if kind.schedule:
             seen = _run(scene.bench, life, kind)
         else:
             seen = Seen(scene.bench.await_ready(life, kind), process.port)
@@ -114,13 +114,22 @@ def _look(scene: Scene, life: Life, seen: Seen) -> None:
 
 
 def _stop(scene: Scene, life: Life, kind: ProcessType, seen: Seen) -> None:
-    path = scene.slow or kind.health or "/"
     patience = kind.stop_timeout
-    if path.startswith("/") and seen.address and under_way.speaks_http(seen.address, seen.port, path, patience):
+    path = under_way.slowest(seen.address, seen.port, _paths(scene, kind), patience) if seen.address else ""
+    if path:
         seen.cut, sent = under_way.stop(life, seen.address, path, patience)
         seen.stopped = scene.bench.await_end(life, sent, patience)
     else:
         seen.stopped = scene.bench.stop(life, patience)
+
+
+def _paths(scene: Scene, kind: ProcessType) -> list[str]:
+    """What may be asked for while it stops; nothing of what is healthy in another way than by HTTP."""
+    if scene.slow:
+        return [scene.slow]
+    if kind.health and not kind.health.startswith("/"):
+        return []
+    return list(dict.fromkeys([kind.health or "/", "/"]))
 
 
 def _left(bench: Bench, life: Life, seen: Seen) -> list[str]:

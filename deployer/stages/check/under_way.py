@@ -11,6 +11,7 @@ import http.client
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployer.stages.check import connections
@@ -90,17 +91,26 @@ class Callers:
         return "ok"
 
 
-def speaks_http(address: str, port: int, path: str, patience: float) -> bool:
-    """Whether a request to `path` gets any answer in HTTP."""
-    connection = http.client.HTTPConnection(address, port, timeout=patience)
-    try:
-        connection.request("GET", path, headers=HEADERS)
-        connection.getresponse().read()
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-    return True
+def slowest(address: str, port: int, paths: Sequence[str], patience: float) -> str:
+    """The one of these paths whose answer takes longest, whatever it is; '' where none is answered in HTTP."""
+    took = {path: _took(address, port, path, patience) for path in paths}
+    return max((path for path in paths if took[path]), key=lambda path: took[path], default="")
+
+
+def _took(address: str, port: int, path: str, patience: float) -> float:
+    """The seconds of the second answer, since the first one may have to load things; 0 where there is none."""
+    began = 0.0
+    for _ in range(2):
+        began = time.monotonic()
+        connection = http.client.HTTPConnection(address, port, timeout=patience)
+        try:
+            connection.request("GET", path, headers=HEADERS)
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return 0
+        finally:
+            connection.close()
+    return time.monotonic() - began
 
 
 def stop(life: Life, address: str, path: str, patience: float) -> tuple[Cut, float]:

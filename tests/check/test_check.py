@@ -1,0 +1,96 @@
+"""`deploy check` beside its findings: what it needs, what it leaves, what it shows."""
+
+import os
+import signal
+
+from deployer.agent import procfs
+from tests.apps.repository import commit
+from tests.e2e.deployed import eventually
+
+from .small import small_app
+
+SETTINGS = "app: small\nbuild: {pack: commands, commands: ['true']}\n"
+
+
+def launched_in(place):
+    """The processes that live in a scratch directory below `place`."""
+    everyone = {one.pid: procfs.variables(one.pid).get("DEPLOY_ROOT", "") for one in procfs.everyone() if one.alive}
+    return [pid for pid, root in everyone.items() if root.startswith(f"{place}/deploy-check-")]
+
+
+def app_of(folder, **files):
+    """An app of these files, besides deploy.yaml."""
+    folder.mkdir()
+    (folder / "deploy.yaml").write_text(SETTINGS)
+    for name, text in files.items():
+        (folder / name.replace("_py", ".py")).write_text(text)
+    commit(folder)
+    return folder
+
+
+def test_a_required_variable_that_is_missing_is_named_and_nothing_is_made_up(tmp_path, checked):
+    one = checked(small_app(tmp_path / "app"))
+    document = one.json("check", code=50, env={"DATA_DIR": "/nowhere"})
+    (row,) = (row for row in document["checks"] if row["result"] == "fail")
+    assert (row["check"], row["type"]) == ("config", None)
+    assert "DATA_DIR" in row["found"]
+    assert "set in your shell" in row["found"]
+    assert {row["result"] for row in document["checks"] if row["check"] != "config"} == {"skipped"}
+
+
+def test_a_variable_that_is_only_in_the_shell_is_said_to_be(tmp_path, checked):
+    one = checked(small_app(tmp_path / "app", "a variable that nobody declared"))
+    document = one.json(*one.more, "--type", "web", code=50, env={"API_TOKEN": "of the shell"})
+    (row,) = (row for row in document["checks"] if row["result"] == "fail")
+    assert "missed API_TOKEN (API_TOKEN is set in your shell" in row["found"]
+
+
+def test_the_table_fits_and_says_what_to_change(tmp_path, checked):
+    one = checked(small_app(tmp_path / "app", "deaf"))
+    told = one.run(*one.more, "--type", "web")
+    assert told.code == 50
+    assert "web: stop, IX. Disposability" in told.out
+    assert "-> end on SIGTERM" in told.out
+    assert "error: " in told.err
+    assert "fails 1 of 12 checks: web: stop" in told.err
+
+
+def test_no_value_of_the_config_is_told(tmp_path, checked):
+    program = "import os, sys\nsys.exit('cannot use the key ' + os.environ['KEY'])\n"
+    one = checked(app_of(tmp_path / "app", Procfile="web: python3 -I fail.py", fail_py=program), KEY="hunter2-hunter2")
+    told = one.run(*one.more, "--json")
+    assert told.code == 50
+    assert "cannot use the key [hidden]" in told.out
+    assert "hunter2" not in told.out + told.err
+
+
+def test_interrupted_it_leaves_nothing(tmp_path, checked):
+    one = checked(small_app(tmp_path / "app"))
+    place = tmp_path / "scratch"
+    place.mkdir()
+    running = one.start(*one.more, env={"TMPDIR": str(place)})
+    eventually(lambda: launched_in(place), what="a process that is audited")
+    os.kill(running.pid, signal.SIGINT)
+    running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert launched_in(place) == []
+    assert list(place.glob("deploy-check-*")) == []
+
+
+def test_what_a_killed_one_left_goes_with_the_next(tmp_path, checked):
+    one = checked(small_app(tmp_path / "app"))
+    place = tmp_path / "scratch"
+    place.mkdir()
+    running = one.start(*one.more, env={"TMPDIR": str(place)})
+    eventually(lambda: launched_in(place), what="a process that is audited")
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate(timeout=60)
+    assert list(place.glob("deploy-check-*")) != []
+    one.deploy(*one.more, "--type", "worker", env={"TMPDIR": str(place)})
+    assert launched_in(place) == []
+    assert list(place.glob("deploy-check-*")) == []
+
+
+def test_a_type_that_is_not_there_is_refused(tmp_path, checked):
+    one = checked(small_app(tmp_path / "app"))
+    assert one.json(*one.more, "--type", "clock", code=3)["error"]["kind"] == "not-found"

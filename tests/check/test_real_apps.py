@@ -1,0 +1,45 @@
+"""The audit of two real apps, a Wagtail site and an Express app: they keep every rule, or the audit names the one."""
+
+import pytest
+
+from tests.apps import node_app, wagtail_site
+from tests.apps.repository import commit
+
+from .test_small_apps import results
+
+pytestmark = [pytest.mark.registry, pytest.mark.slow]
+UNFIT = {"user"}  # another user may not reach the interpreter that the build is for
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return tmp_path_factory.mktemp("made")
+
+
+def audited(one, code=0):
+    document = one.json(*one.more, code=code)
+    assert {check for _, check in results(document, "skipped")} <= UNFIT
+    return results(document, "fail")
+
+
+def test_a_wagtail_site_keeps_every_rule(tmp_path, checked, data, made):
+    app = wagtail_site(tmp_path / "app", cache=made)
+    one = checked(app.folder, **app.configuration(data))
+    assert audited(one) == []
+    settings = app.folder / "bakery/settings/production.py"
+    settings.write_text(settings.read_text().replace('"console": {"class": "logging.StreamHandler"}', FILE_HANDLER))
+    commit(app.folder, "It logs to a file")
+    assert audited(one, 50) == [("web", "logs")]
+
+
+FILE_HANDLER = '"console": {"class": "logging.FileHandler", "filename": os.environ["MEDIA_ROOT"] + ".log"}'
+
+
+def test_a_node_app_keeps_every_rule_until_it_drops_its_requests(tmp_path, checked, made):
+    app = node_app(tmp_path / "app", cache=made)
+    one = checked(app.folder)
+    assert audited(one) == []
+    server = app.folder / "server.js"
+    server.write_text(server.read_text().replace("  server.close(() => process.exit(0));", "  process.exit(0);"))
+    commit(app.folder, "It ends at once")
+    assert audited(one, 50) == [("web", "requests")]
