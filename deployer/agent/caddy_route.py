@@ -13,6 +13,7 @@ from typing import Any, Optional
 from deployer.core import routing
 from deployer.core.routing import AssetFolders, Maintenance, Route, Upstream
 
+HOST = "{http.request.host}"
 OWNER = "deployer"  # the variable that says whose a route is: the root of its target
 TRY, PAUSE = "5s", "50ms"
 DOWN = "2s"  # so long an upstream that refused is left out, where there are others
@@ -20,8 +21,8 @@ INTERVAL, TIMEOUT = "5s", "5s"
 DIAL_TIMEOUT = "3s"
 
 
-def render(route: Route, root: str) -> dict[str, Any]:
-    """The route as caddy takes it."""
+def render(route: Route, root: str, *, secure: bool) -> dict[str, Any]:
+    """The route as caddy takes it; where it is `secure`, caddy gets certificates for its domains."""
     closed = route.closed
     handle = [_unavailable(closed)] if closed else [_app(route)]
     found: dict[str, Any] = {
@@ -30,7 +31,7 @@ def render(route: Route, root: str) -> dict[str, Any]:
         "terminal": True,
     }
     if route.domain:
-        found["match"] = [{"host": list(route.domain)}]
+        found["match"] = [{"host": list(route.domain)} if secure else {"vars": {HOST: list(route.domain)}}]
     return found
 
 
@@ -44,7 +45,8 @@ def owner(found: Any) -> Optional[str]:
 def hosts(found: Any) -> list[str]:
     """The domains that a route is for; none for all."""
     matches = _list(found, "match")
-    return [host for match in matches if isinstance(match, dict) for host in _list(match, "host")]
+    found = [_list(match, "host") + _list(match.get("vars"), HOST) for match in matches if isinstance(match, dict)]
+    return [str(host) for one in found for host in one]
 
 
 def upstreams(found: Any) -> tuple[Upstream, ...]:
@@ -77,12 +79,11 @@ def _proxy(route: Route) -> dict[str, Any]:
     if len(route.upstreams) > 1:  # the only one is always tried
         checks: dict[str, Any] = {"passive": {"fail_duration": DOWN, "max_fails": 1}}
         if route.health:
-            checks["active"] = {"uri": route.health, "interval": INTERVAL, "timeout": TIMEOUT, "headers": _HEADERS}
+            host, scheme = (route.domain[0], "https") if route.domain else ("localhost", "http")
+            asked = {"Host": [host], "X-Forwarded-Proto": [scheme]}  # as a visitor asks, who is not sent elsewhere
+            checks["active"] = {"uri": route.health, "interval": INTERVAL, "timeout": TIMEOUT, "headers": asked}
         proxy["health_checks"] = checks
     return proxy
-
-
-_HEADERS = {"Host": ["localhost"], "X-Forwarded-Proto": ["https"]}  # as readiness asks; https leads nowhere else
 
 
 def _cache(value: str) -> dict[str, Any]:
@@ -94,11 +95,12 @@ def _cache(value: str) -> dict[str, Any]:
     }
 
 
+_HASHED = {"path_regexp": {"pattern": routing.HASHED}}
 _CACHED = {
     "handler": "subroute",
     "routes": [
-        {"handle": [_cache(routing.ASK_AGAIN)]},
-        {"match": [{"path_regexp": {"pattern": routing.HASHED}}], "handle": [_cache(routing.FOR_EVER)]},
+        {"match": [_HASHED], "handle": [_cache(routing.FOR_EVER)]},
+        {"match": [{"not": [_HASHED]}], "handle": [_cache(routing.ASK_AGAIN)]},
     ],
 }
 

@@ -55,6 +55,17 @@ def page(route: Route) -> Optional[bytes]:
     return routing.page(route.closed).encode() if route.closed else None
 
 
+def others(dump: str, own: str) -> str:
+    """What `nginx -T` has dumped of all other files than `own`."""
+    parts = re.split(r"^# configuration file (.+):$", dump, flags=re.MULTILINE)
+    return "\n".join(text for name, text in zip(parts[1::2], parts[2::2]) if name != own)
+
+
+def listened(text: str, port: int) -> bool:
+    """Whether a server of this configuration listens on `port`."""
+    return bool(re.search(rf"^[^#\n]*\blisten\s+(?:\S+:)?{port}\b[^.:]", text, re.MULTILINE))
+
+
 def upstreams(text: str) -> tuple[Upstream, ...]:
     """Where a file that `render` made sends requests to."""
     return tuple(Upstream(address, int(port)) for address, port in _SERVER.findall(text))
@@ -62,8 +73,7 @@ def upstreams(text: str) -> tuple[Upstream, ...]:
 
 def listens(text: str) -> str:
     """Where it listens: `80 ssl shop.example.com`."""
-    first = text.partition("\n}\nserver {")[0]
-    return " ".join(word for word in _LISTEN.findall(first) if not word.startswith("[") and word != "_")
+    return " ".join(dict.fromkeys(w for w in _LISTEN.findall(text) if not w.startswith("[") and w != "_"))
 
 
 def _upstream(name: str, found: tuple[Upstream, ...]) -> str:
@@ -91,11 +101,10 @@ def _assets(assets: AssetFolders) -> str:
 
     All files of a release have the same time, so that nothing can be said by it: neither does nginx.
     """
-    places = [folder.rpartition("/releases/") for folder in assets.folders]
-    tried = " ".join(f'"/{inside}/$deployer_file"' for _, _, inside in places)
+    tried = " ".join(f'"{folder}/$deployer_file"' for folder in assets.folders)
     return f"""\
     location ~ ^{re.escape(assets.url)}/(?<deployer_file>.*[^/])$ {{
-        root "{places[0][0]}/releases";
+        root /;
         try_files {tried} @deployer_app;
         etag off;
         if_modified_since off;

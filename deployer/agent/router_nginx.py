@@ -112,6 +112,20 @@ class Nginx:
                 f"{self._main} does not include {self._folder}/*.conf",
                 hint=f"add `include {self._folder}/*.conf;` to its `http` block, or say `router.conf`",
             )
+        if there:
+            self._check_others(told)
+
+    def _check_others(self, told: subprocess.CompletedProcess[str]) -> None:
+        """Refuse to take what is somebody else's: a whole port or a domain, of which nginx only warns."""
+        port = self._router.listens
+        taken = [domain for domain in self._router.domain if f'conflicting server name "{domain}"' in told.stderr]
+        if not self._router.domain and nginx_conf.listened(nginx_conf.others(told.stdout, str(self._conf)), port):
+            taken = [f"other sites on port {port}"]
+        if taken:
+            raise RunFailed(
+                f"nginx serves {', '.join(taken)} already",
+                hint="take that out there, or choose another `domain` or `port`",
+            )
 
     def _reload(self) -> None:
         """Return when only workers that have read the configuration anew take connections."""

@@ -1,11 +1,13 @@
 """How do requests get from the host's router to the processes of this target, and to no others?
 
-`run/route.json` is what the router was last told; `run/maintenance.json` says that it is to answer by itself;
-`run/assets.json` names the releases that served, newest first: their files stay reachable for pages that came before.
+`run/route.json` is what the router was last told; `run/maintenance.json` says that it is to answer by itself.
+`run/assets` has links to the releases that served, 0 the newest: their files stay reachable for pages that came before.
+So what the router is told of them is the same for every release, and a router that is told nothing new drops nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -22,7 +24,7 @@ from deployer.core.message import message
 from deployer.core.release import Spec
 from deployer.core.routing import Maintenance, Route, Router, Upstream
 
-ROUTE, MAINTENANCE, ASSETS = "route.json", "maintenance.json", "assets.json"
+ROUTE, MAINTENANCE, ASSETS = "route.json", "maintenance.json", "assets"
 EARLIER = 3  # releases whose assets stay reachable
 PAUSE = 0.02
 
@@ -49,8 +51,6 @@ def route_of(files: Layout, spec: Spec, processes: Iterable[Process]) -> Optiona
     if not router.kind:
         return None
     kind = spec.types.get(router.type)
-    served = [version for version in [spec.version, *_served(files)] if os.path.isdir(files.release(version))]
-    releases = [f"{files.release(version)}/app" for version in dict.fromkeys(served)]
     return Route(
         app=files.app,
         target=files.target,
@@ -58,7 +58,7 @@ def route_of(files: Layout, spec: Spec, processes: Iterable[Process]) -> Optiona
         port=router.port,
         upstreams=routing.upstreams(router, processes),
         health=kind.health if kind and kind.health.startswith("/") else "",
-        assets=routing.folders(router, releases[: EARLIER + 1]),
+        assets=routing.folders(router, [f"{files.run}/{ASSETS}/{number}" for number in range(EARLIER + 1)]),
         maintenance=maintenance(files),
     )
 
@@ -72,13 +72,18 @@ def move(files: Layout, spec: Spec, processes: Iterable[Process]) -> None:
     if route is None:
         remove(files)
         return
+    served = _served(files)
     point("route.put")
-    router_of(files, spec.router).put(route)
+    try:
+        _serve(files, [spec.version, *(version for version in served if version != spec.version)])
+        router_of(files, spec.router).put(route)
+    except BaseException:
+        _serve(files, served)
+        raise
     point("route.moved")
     if before and _place(before.router) != _place(spec.router):
         router_of(files, before.router).remove()
     _keep(files, Routed(spec.router, route))
-    _remember(files, spec.version)
 
 
 def upstreams(spec: Spec, processes: Iterable[Process]) -> tuple[Upstream, ...]:
@@ -158,15 +163,23 @@ def _keep(files: Layout, routed: Routed) -> None:
         _write(files, ROUTE, wire.encode(routed))
 
 
-def _remember(files: Layout, version: int) -> None:
-    before = _served(files)
-    served = [version, *(known for known in before if known != version)][: EARLIER + 1]
-    if served != before:
-        _write(files, ASSETS, served)
+def _serve(files: Layout, versions: Sequence[int]) -> None:
+    """Have the assets of these releases reachable, the first one's first; meanwhile none is unreachable."""
+    folder = files.run / ASSETS
+    durable.make_directory(folder)
+    for number, version in reversed(list(enumerate(versions[: EARLIER + 1]))):
+        target = f"../../releases/v{version}/app"
+        if not os.path.islink(folder / str(number)) or os.readlink(folder / str(number)) != target:
+            durable.point_link(folder / str(number), target, name="assets")
 
 
 def _served(files: Layout) -> list[int]:
-    return [int(version) for version in _read(files, ASSETS) or []]
+    """The releases whose assets are reachable, the newest first."""
+    found = []
+    for number in range(EARLIER + 1):
+        with contextlib.suppress(OSError):
+            found.append(int(os.readlink(files.run / ASSETS / str(number)).split("/")[3][1:]))
+    return found
 
 
 def _write(files: Layout, name: str, value: object) -> None:
