@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
-def main() -> NoReturn:
+def main(_: list[str]) -> NoReturn:
     """Become the command of `wanted.json`, which stands beside this program."""
     folder = os.path.dirname(os.path.abspath(sys.argv[0]))
     name = os.path.basename(folder)

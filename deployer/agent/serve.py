@@ -144,7 +144,7 @@ def _names(folder: Path) -> list[str]:
 NAME = "deployer-agent"  # in process lists; its working directory is the target's root
 
 
-def main() -> None:
+def main(_: list[str]) -> None:
     """Take stdout for the replies alone; whatever else prints goes to stderr."""
     with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as comm:
         comm.write(NAME)

@@ -11,6 +11,7 @@ BUILD, RUN, LOOK, CONFIG, UPKEEP = "Build and release", "Run", "Look", "Config",
 # name: (group, module below deployer.cli, its function, what it does in one line: the start of its docstring)
 COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "init": (BUILD, "init", "init", "Detect the app and write its deploy.yaml."),
+    "dev": (BUILD, "dev", "dev", "Run the work tree's processes in this terminal."),
     "build": (BUILD, "build", "build", "Make a build of a commit, its dependencies vendored."),
     "check": (BUILD, "check", "check", "Audit a build: is it a twelve-factor app?"),
     "release": (BUILD, "release", "release", "Make a release: a build and the target's config."),

@@ -14,7 +14,17 @@ from deployer.cli import table
 from .terminal import MAIN, ROOT, Terminal, deploy, environment, python
 
 FRAME = {"__init__", "main", "table", "frame", "call", "options", "failure", "interrupts", "complete"}
-PARTS = {"outcome", "values", "editor", "keyboard", "attached", "config_change", "lines"}  # of several commands
+PARTS = {  # of several commands, or beside one
+    "outcome",
+    "values",
+    "editor",
+    "keyboard",
+    "attached",
+    "config_change",
+    "lines",
+    "detached",
+    "together",
+}
 HEAVY = ("rich", "fabric", "git", "paramiko", "yaml", "invoke", "cryptography")
 
 

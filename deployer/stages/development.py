@@ -1,0 +1,103 @@
+"""What does the work tree's formation consist of?  The Procfile as it is now, refined by deploy.yaml; no build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployer import settings as settings_
+from deployer.core import dotenv, procfile
+from deployer.core.errors import SettingsError, UsageError
+from deployer.core.formation import FIRST_PORT, MOST, TYPE_STEP, no_such_type
+from deployer.core.manifest import ProcessType
+from deployer.settings import Settings
+
+PROCFILE, ENV = "Procfile", ".env"
+ALL = "all"  # Foreman's word for every type
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A process that is to run: `web.1`, its command for a shell, and what its environment has besides the caller's."""
+
+    name: str
+    command: str
+    variables: Mapping[str, str]
+
+
+def types(settings: Settings) -> list[ProcessType]:
+    """The process types of the work tree that run all the time: those with a schedule are left out."""
+    declared = _procfile(settings.folder / PROCFILE)
+    given = {name: one for name, one in settings.processes.items() if declared is not None or one.command}
+    found = settings_.settle(declared, given, {}).processes
+    if not found:
+        hint = "write one: `web: COMMAND`. What a pack adds by convention only a build knows"
+        raise SettingsError(f"there is no {PROCFILE} with a process type in {settings.folder}", hint=hint)
+    return [kind for kind in found if not kind.schedule]
+
+
+def variables(settings: Settings, path: str | None) -> dict[str, str]:
+    """The variables of the dotenv file `path`, without one of `.env`, which may be missing."""
+    file = settings.folder / ENV if path is None else Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if path is None:
+            return {}
+        raise SettingsError(f"there is no {file}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(f"{file} cannot be read: {reason}") from error
+    return dotenv.parse(text, where=file.name)
+
+
+def counts(kinds: Sequence[ProcessType], only: Iterable[str], formation: str) -> dict[str, int]:
+    """How many of each type: one of each, or of those in `only`, or as `web=2,worker=1` says (`all=1`: of the rest)."""
+    names = [kind.name for kind in kinds]
+    given = dict(_count(part) for part in formation.split(",") if part) if formation else {}
+    rest = given.pop(ALL, 0 if given else 1)
+    for name in (*only, *given):
+        if name not in names:
+            raise no_such_type(name, names)
+    chosen = set(only) or set(names)
+    return {name: given.get(name, max(rest, 1) if only else rest) for name in names if name in chosen}
+
+
+def processes(
+    kinds: Sequence[ProcessType], formation: Mapping[str, int], variables: Mapping[str, str], *, port: int
+) -> list[Planned]:
+    """The processes with their ports, as Foreman hands them out: 100 for each type, one for each process."""
+    return [
+        Planned(
+            f"{kind.name}.{number}",
+            kind.command,
+            {**variables, "PORT": str(port + TYPE_STEP * place + number - 1), "PS": f"{kind.name}.{number}"},
+        )
+        for place, kind in enumerate(kinds)
+        for number in range(1, formation.get(kind.name, 0) + 1)
+    ]
+
+
+def first_port(*wishes: str | None) -> int:
+    """The first of these that was said (`--port`, PORT of the dotenv file, PORT of the caller), else 5000."""
+    text = next((wish for wish in wishes if wish), str(FIRST_PORT))
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise UsageError(f"{text!r} is no port", hint="say --port 5000")
+    return int(text)
+
+
+def _count(text: str) -> tuple[str, int]:
+    name, _, number = text.strip().partition("=")
+    if not number.isdecimal() or int(number) > MOST:
+        raise UsageError(f"-m: {text.strip()!r} is no number of processes", hint="say `-m web=2,worker=1`")
+    return name, int(number)
+
+
+def _procfile(path: Path) -> dict[str, str] | None:
+    try:
+        return procfile.parse(path.read_text(encoding="utf-8", errors="replace"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error

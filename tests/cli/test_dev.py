@@ -1,0 +1,159 @@
+"""`deploy dev`: the processes of a work tree, in this terminal."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from .terminal import MAIN, Terminal, deploy, environment
+
+WAITS = "exec sleep 1000"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A work tree that nobody has committed, with a Procfile and a .env."""
+    (tmp_path / "deploy.yaml").write_text("app: tiny\n")
+    (tmp_path / ".env").write_text("COLOUR='red and #blue'\n")
+    (tmp_path / "Procfile").write_text("web: echo $PS $PORT $COLOUR; exit 7\n")
+    return tmp_path
+
+
+def lines(result):
+    """What the processes wrote, without honcho's times."""
+    return [line.partition(" ")[2] for line in result.stdout.splitlines()]
+
+
+def wrote(result, process):
+    """The lines of one process."""
+    found = (line.split("| ", 1) for line in lines(result))
+    return [text for name, text in found if name.strip() == process]
+
+
+def started(tree, *words, **more):
+    """`deploy dev` as a process in a session of its own."""
+    return subprocess.Popen(
+        [*MAIN, "dev", *words],
+        cwd=tree,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **more,
+    )
+
+
+def gone(pid, seconds=15):
+    """Whether a process is gone before long."""
+    deadline = time.monotonic() + seconds
+    while os.path.exists(f"/proc/{pid}"):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def pids(tree, *names):
+    """The ids that processes have written down, once all have."""
+    deadline = time.monotonic() + 30
+    while not all((tree / name).exists() and (tree / name).read_text().endswith("\n") for name in names):
+        assert time.monotonic() < deadline, "they did not begin"
+        time.sleep(0.05)
+    return [int((tree / name).read_text()) for name in names]
+
+
+def test_the_first_that_ends_ends_all_and_gives_its_exit_code(tree):
+    (tree / "Procfile").write_text(f"web: echo $PS $PORT $COLOUR; sleep 0.5; exit 7\nworker: echo $PORT; {WAITS}\n")
+    result = deploy("dev", cwd=tree)
+    assert result.returncode == 7, result.stderr
+    assert wrote(result, "web.1") == ["web.1 5000 red and #blue"]
+    assert wrote(result, "worker.1") == ["5100"]
+
+
+def test_ports_are_foremans(tree):
+    (tree / "Procfile").write_text(
+        "release: exit 9\nweb: echo $PORT; sleep 0.5\nworker: echo $PORT; exec sleep 1000\nother: echo $PORT\n"
+    )
+    result = deploy("dev", "-m", "web=2,worker=1", "--port", "7000", cwd=tree)
+    assert [wrote(result, name) for name in ("web.1", "web.2", "worker.1", "other.1")] == [
+        ["7000"],
+        ["7001"],
+        ["7100"],
+        [],
+    ]
+    assert wrote(deploy("dev", "other", cwd=tree), "other.1") == ["5200"]
+    assert wrote(deploy("dev", "other", cwd=tree, PORT="8000"), "other.1") == ["8200"]
+    (tree / ".env").write_text("PORT=9000\n")
+    assert wrote(deploy("dev", "other", cwd=tree), "other.1") == ["9200"]
+
+
+def test_deploy_yaml_refines_the_procfile_and_a_schedule_is_left_out(tree):
+    nightly = "nightly: {command: echo never, schedule: '0 3 * * *'}"
+    web = "web: {command: 'echo refined; sleep 0.5'}"
+    (tree / "deploy.yaml").write_text(f"app: tiny\nprocesses:\n  {web}\n  {nightly}\n")
+    result = deploy("dev", cwd=tree)
+    assert wrote(result, "web.1") == ["refined"]
+    assert "nightly" not in result.stdout
+    assert deploy("dev", "nightly", cwd=tree).returncode == 3
+
+
+def test_another_dotenv_file(tree):
+    (tree / "other.env").write_text("COLOUR=green\n")
+    assert wrote(deploy("dev", "--env", "other.env", cwd=tree), "web.1") == ["web.1 5000 green"]
+    assert deploy("dev", "--env", "none.env", cwd=tree).returncode == 2
+    (tree / ".env").write_text("COLOUR=$(touch pwned)\n")
+    assert wrote(deploy("dev", cwd=tree), "web.1") == ["web.1 5000 $(touch pwned)"]
+    assert not (tree / "pwned").exists()
+
+
+def test_ctrl_c_ends_all_also_those_that_do_not_listen(tree):
+    (tree / "Procfile").write_text("web: trap '' TERM; echo $$ >web; while :; do sleep 0.1; done\n")
+    terminal = Terminal([*MAIN, "dev"], cwd=tree)
+    (pid,) = pids(tree, "web")
+    terminal.send("\x03")
+    assert terminal.end() == 130
+    assert gone(pid)
+
+
+def test_sigterm_and_a_reader_that_is_gone_end_all(tree):
+    (tree / "Procfile").write_text(
+        "web: echo $$ >web; while echo x; do sleep 0.1; done\nworker: echo $$ >worker; exec sleep 1000\n"
+    )
+    process = started(tree)
+    both = pids(tree, "web", "worker")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert all(map(gone, both))
+    for name in ("web", "worker"):
+        (tree / name).unlink()
+    process = started(tree)
+    both = pids(tree, "web", "worker")
+    process.stdout.close()
+    process.wait(timeout=30)
+    assert all(map(gone, both))
+
+
+def test_it_says_what_is_wrong_with_what_was_asked(tree):
+    for words, code, told in [
+        (["wev"], 3, "there is no process type 'wev'"),
+        (["-m", "web"], 2, "is no number of processes"),
+        (["-m", "web=0"], 2, "no process at all"),
+        (["--port", "http"], 2, "'http' is no port"),
+        (["--json"], 2, "--json"),
+    ]:
+        result = deploy("dev", *words, cwd=tree)
+        assert (result.returncode, told in result.stderr + result.stdout) == (code, True), result
+    (tree / "Procfile").unlink()
+    assert "Procfile" in deploy("dev", cwd=tree).stderr
+
+
+def test_names_are_in_colour_on_a_terminal_alone(tree):
+    (tree / "Procfile").write_text("web: echo hello\n")
+    terminal = Terminal([*MAIN, "dev"], cwd=tree)
+    terminal.end()
+    assert "\x1b[" in terminal.shown
+    assert "\x1b[" not in deploy("dev", cwd=tree).stdout
