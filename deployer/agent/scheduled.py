@@ -136,9 +136,7 @@ def is_one(files: Layout, version: int, kind: str) -> bool:
 def running(files: Layout, kind: str) -> Optional[started.Started]:
     """The type's run that is not over yet, or None."""
     record = started.read(str(files.root), started.scheduled_key(kind))
-    if record is None or procfs.started(record.pid) != record.ticks or procfs.boot() != record.boot:
-        return None
-    return record
+    return record if record is not None and procfs.started(record.pid) == record.ticks else None
 
 
 def release_of(record: started.Started) -> int:

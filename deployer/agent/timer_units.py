@@ -77,13 +77,13 @@ class Timers:
         others = [job.type for job in scheduled.read(self._files) if job.type not in {kind.name for kind in kinds}]
         if kinds:
             self._units.prepare()
+        for kind in kinds:  # before its new times: they are never those of the release before
+            scheduled.write(self._files, Job(kind.name, release, kind.schedule, kind.stop_timeout))
         contents = {}
         for kind in kinds:
             contents[service_name(self._files, kind.name)] = self._service(kind)
             contents[timer_name(self._files, kind.name)] = self._timer(kind)
         changed = self._units.have(contents)
-        for kind in kinds:
-            scheduled.write(self._files, Job(kind.name, release, kind.schedule, kind.stop_timeout))
         self.forget(others)
         self.agree(again=changed)
         if ending:

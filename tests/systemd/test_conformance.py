@@ -36,7 +36,7 @@ def furnished(host) -> Host:
 def test_systemd_does_what_every_process_manager_must(furnished, user):
     variables = f"PYTHONPATH=/{PLACE}/site:/{PLACE} PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8"
     options = f"-q -p no:cacheprovider --tb=short -k systemd --basetemp=/srv/{user}/tests"
-    tests = "tests/agent/test_manager_conformance.py tests/agent/test_systemd.py"
+    tests = "tests/agent/test_manager_conformance.py tests/agent/test_schedules.py tests/agent/test_systemd.py"
     ended = furnished.run(
         f"cd /{PLACE} && {variables} timeout 800 python3 -m pytest {options} {tests} 2>&1",
         user=user,
