@@ -60,7 +60,7 @@ def _type(name: str, command: str, given: ProcessSettings | None) -> ProcessType
         once=given.once,
         listen=_listening(given),
         schedule=given.schedule,
-        binds_port=name == WEB or _exposed(given),
+        binds_port=not given.schedule and (name == WEB or _exposed(given)),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from deployer.core import schedule
-from deployer.settings.kinds import WRONG, Key
+from deployer.core.strategy import SOCKET
+from deployer.settings.kinds import WRONG, Found, Key
 from deployer.settings.mistakes import Mistakes, shown
 from deployer.settings.reader import Node
 
@@ -33,3 +34,14 @@ class Schedule:
     def below(self) -> Iterator[tuple[str, Key]]:
         """Nothing is below a plain value."""
         return iter(())
+
+
+def mistakes_beside(given: Mapping[str, Any]) -> Found:
+    """What a type with a schedule cannot have: nobody waits until a run is up, and nobody connects to it."""
+    if not given.get("schedule"):
+        return
+    for name in ("health", "health_command", "watchdog", "expose", "port", "update"):
+        if name in given:
+            yield name, "has no meaning for a type with a `schedule`: it runs at its times, and then ends"
+    if given.get("listen") == SOCKET:
+        yield "listen", "a type with a `schedule` is given no socket: it runs at its times, and then ends"

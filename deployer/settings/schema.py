@@ -30,6 +30,7 @@ from deployer.settings.model import (
     SshSettings,
     TargetSettings,
 )
+from deployer.settings.schedule import Schedule, mistakes_beside
 
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 _PLACE = re.compile(r"(?:/|~/)[^\0-\x1f\x7f]*\Z")
@@ -133,9 +134,9 @@ PROCESS = (
         "one by one (`rolling`); come up while the old ones finish their work for up to `stop_timeout` (`drain`); or "
         "start after all have stopped (`stop-first`).  `auto` is `overlap` behind a router or an owned socket, else "
         "`rolling`"),
-    Key("schedule", Text("a time table such as */5 * * * * or hourly"), "none",
-        "runs it at these times, and not all the time: five fields as in crontab(5), or a calendar expression of "
-        "systemd"),
+    Key("schedule", Schedule(), "none",
+        "runs it at these times of the host's clock, and not all the time; one run in the whole target, never two at a "
+        "time"),
     Key("once", Boolean(), "false",
         "true: at most one process of this type in the whole target, whatever happens; it updates `stop-first`"),
     Key("memory", Text("an amount such as 512M or 2G", limits.size), "no limit",
@@ -234,11 +235,12 @@ TARGET = (
     Key("ssh", Record(SshSettings, SSH), "", "how the hosts are reached; all else is in ssh's own configuration"),
 )  # fmt: skip
 
+_PROCESS = Record(ProcessSettings, PROCESS, placed=True, check=mistakes_beside)
 APP = Key("app", _APP, "", "the app's name", required=True)
 COMMIT = (  # what a build reads of the commit's own deploy.yaml
     APP,
     Key("build", Record(Recipe, BUILD, check=_build_mistakes), "", "how the build stage makes a build of a commit"),
-    Key("processes", MapOf(_TYPE, Record(ProcessSettings, PROCESS, placed=True), "process types to settings"), "",
+    Key("processes", MapOf(_TYPE, _PROCESS, "process types to settings"), "",
         "refines the Procfile's process types, or replaces the Procfile (`command` for each)"),
     Key("config", Record(ConfigSettings, CONFIG), "", "the config contract"),
 )  # fmt: skip

@@ -78,3 +78,29 @@ def test_every_process_without_a_command_is_named_with_its_line():
     ]
     with pytest.raises(SettingsError, match="the pack's conventions have no wrker"):
         settle(None, given, {"web": "a", "clock": "c"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            'schedule: "61 * * * *"',
+            '"61 \\* \\* \\* \\*" is no schedule: minute 61: expected 0 to 59; expected five fields',
+        ),
+        ("schedule: often", "is no schedule: 'often' is no weekday"),
+        ("schedule: 5", "schedule: expected five fields .*, not 5"),
+        ("schedule: [hourly]", "schedule: expected five fields .*, not a list"),
+        ("{schedule: hourly, health: /up}", "health: has no meaning for a type with a `schedule`"),
+        ("{schedule: hourly, listen: socket}", "listen: a type with a `schedule` is given no socket"),
+    ],
+)
+def test_a_schedule_that_is_none_or_makes_no_sense_is_refused(text, said):
+    given = text if text.startswith("{") else f"{{{text}}}"
+    with pytest.raises(SettingsError, match=said):
+        parse(f"app: a\nprocesses: {{report: {given}}}")
+
+
+def test_a_schedule_reaches_the_process_type_which_binds_no_port():
+    given = parse('app: a\nprocesses: {web: {schedule: "*/5 * * * *"}, report: {schedule: "Mon..Fri 07:30"}}').processes
+    types, _, _ = settle({"web": "x", "report": "y"}, given, {})
+    assert [(kind.schedule, kind.binds_port) for kind in types] == [("*/5 * * * *", False), ("Mon..Fri 07:30", False)]
