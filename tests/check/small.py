@@ -42,9 +42,10 @@ open(path, "w").write(str(os.getpid()))
 atexit.register(os.unlink, path)
 """
 VISITS = """\
-import contextlib
-with contextlib.suppress(OSError):
+try:
     open("visits.txt", "w").write("1")
+except OSError as error:
+    say(error)
 """
 LOG_FILE = """\
 global log

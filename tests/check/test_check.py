@@ -9,7 +9,11 @@ from tests.e2e.deployed import eventually
 
 from .small import small_app
 
-SETTINGS = "app: small\nbuild: {pack: commands, commands: ['true']}\n"
+SETTINGS = """\
+app: small
+build: {pack: commands, commands: ['true']}
+processes:
+"""
 
 
 def launched_in(place):
@@ -18,14 +22,16 @@ def launched_in(place):
     return [pid for pid, root in everyone.items() if root.startswith(f"{place}/deploy-check-")]
 
 
-def app_of(folder, **files):
-    """An app of these files, besides deploy.yaml."""
+def app_of(folder, program, settings):
+    """An app of one Python program, with these process types."""
     folder.mkdir()
-    (folder / "deploy.yaml").write_text(SETTINGS)
-    for name, text in files.items():
-        (folder / name.replace("_py", ".py")).write_text(text)
+    (folder / "deploy.yaml").write_text(SETTINGS + "".join(f"  {line}\n" for line in settings))
+    (folder / "program.py").write_text(program)
     commit(folder)
     return folder
+
+
+PROGRAM = "command: exec python3 -I program.py"
 
 
 def test_a_required_variable_that_is_missing_is_named_and_nothing_is_made_up(tmp_path, checked):
@@ -57,7 +63,7 @@ def test_the_table_fits_and_says_what_to_change(tmp_path, checked):
 
 def test_no_value_of_the_config_is_told(tmp_path, checked):
     program = "import os, sys\nsys.exit('cannot use the key ' + os.environ['KEY'])\n"
-    one = checked(app_of(tmp_path / "app", Procfile="web: python3 -I fail.py", fail_py=program), KEY="hunter2-hunter2")
+    one = checked(app_of(tmp_path / "app", program, [f"web: {{{PROGRAM}}}"]), KEY="hunter2-hunter2")
     told = one.run(*one.more, "--json")
     assert told.code == 50
     assert "cannot use the key [hidden]" in told.out
@@ -94,3 +100,16 @@ def test_what_a_killed_one_left_goes_with_the_next(tmp_path, checked):
 def test_a_type_that_is_not_there_is_refused(tmp_path, checked):
     one = checked(small_app(tmp_path / "app"))
     assert one.json(*one.more, "--type", "clock", code=3)["error"]["kind"] == "not-found"
+
+
+def test_a_scheduled_type_runs_once_and_ends_well(tmp_path, checked):
+    report = f"report: {{{PROGRAM}, schedule: '*/5 * * * *'}}"
+    one = checked(app_of(tmp_path / "app", "print('made the report')\n", [report]))
+    rows = {row["check"]: row for row in one.json(*one.more)["checks"]}
+    assert set(rows) == {"config", "start", "writes", "daemon", "logs"}
+    assert rows["start"]["found"].startswith("ran to its end in ")
+    (one.folder / "program.py").write_text("raise SystemExit('no paper')\n")
+    commit(one.folder)
+    (row,) = (row for row in one.json(*one.more, code=50)["checks"] if row["result"] == "fail")
+    assert row["check"] == "start"
+    assert row["found"] == "exited with code 1: no paper"

@@ -70,7 +70,8 @@ def chosen(launch: Launch, settings: TargetSettings, names: Sequence[str]) -> li
         if name not in types:
             raise formation.no_such_type(name, types)
     counts = formation.default_formation(launch.processes, settings.formation)
-    return [kind for kind in launch.processes if (kind.name in names if names else counts.get(kind.name))]
+    running = {kind.name for kind in launch.processes if counts.get(kind.name) or kind.schedule}
+    return [kind for kind in launch.processes if kind.name in (names or running)]
 
 
 def _refused(
