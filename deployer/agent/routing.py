@@ -37,9 +37,12 @@ class Routed:
     route: Route
 
 
-def check(files: Layout, spec: Spec) -> None:
-    """`RunFailed` where the router that the release wants cannot be used on this host: nothing is touched."""
-    if spec.router.kind:
+def check(files: Layout, spec: Spec, processes: Optional[Iterable[Process]] = None) -> None:
+    """`RunFailed` where the router that the release wants cannot be used on this host; nothing is touched.
+
+    Where none of `processes` is routed to, none is needed.
+    """
+    if spec.router.kind and (processes is None or upstreams(spec, processes)):
         problem = router_of(files, spec.router).hindrance()
         if problem:
             raise RunFailed(problem[0], hint=problem[1])
@@ -69,7 +72,7 @@ def move(files: Layout, spec: Spec, processes: Iterable[Process]) -> None:
     `RunFailed` if the router cannot be moved: it has what it had.  What has begun goes on where it is: `drained`.
     """
     route, before = route_of(files, spec, processes), stored(files)
-    if route is None:
+    if route is None or not (route.upstreams or before):  # a host that runs other types has nothing to route to
         remove(files)
         return
     served = _served(files)

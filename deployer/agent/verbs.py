@@ -39,6 +39,8 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "Detach": ("detached", "detach", False),
     "EndOneOff": ("detached", "end_one_off", False),
     "Examine": ("examine", "examine", False),
+    "SetMaintenance": ("router_verbs", "set_maintenance", True),
+    "ShowRouter": ("router_verbs", "show_router", False),
 }
 
 

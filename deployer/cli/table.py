@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "converge": (RUN, "converge", "converge", "Bring hosts that missed something to the current release."),
     "exec": (RUN, "exec", "exec_", "Run a one-off command in the current release's environment."),
     "console": (RUN, "console", "console", "Open the app's console, or a shell, in the current release."),
+    "maintenance on": (RUN, "maintenance", "on", "Have the router answer 503, with Retry-After, in the app's place."),
+    "maintenance off": (RUN, "maintenance", "off", "Let the app answer again."),
     "ps": (LOOK, "ps", "ps", "List the processes."),
     "logs": (LOOK, "logs", "logs", "Print what the processes wrote."),
     "status": (LOOK, "status", "status", "Compare the ledger, `current` and what runs."),
@@ -33,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "show": (LOOK, "show", "show", "Show one release in full."),
     "diff": (LOOK, "diff", "diff", "Tell what differs between two releases."),
     "events": (LOOK, "events", "events", "List what the hosts did by themselves."),
+    "router show": (LOOK, "router", "show", "Show where the routers send requests to."),
     "config": (CONFIG, "config", "config", "List the names of the target's config."),
     "config get": (CONFIG, "config", "get", "Print one value."),
     "config set": (CONFIG, "config", "set_", "Set values; makes a new release."),
@@ -60,6 +63,7 @@ NARROWED = frozenset(
 FORGIVING = frozenset(
     {"release", "ship", "run", "rollback", "scale", "restart", "stop", "start", "converge", "prune"}
     | {"config set", "config unset", "config edit", "config import"}
+    | {"maintenance on", "maintenance off"}
 )
 
 GLOBAL_VALUES = ("--target", "--wait", "--directory")  # and -t, -C: the global options that take a value

@@ -26,6 +26,7 @@ from deployer.core.deliveries import (
 )
 from deployer.core.message import field, message
 from deployer.core.oneoffs import Detach, Detached, EndOneOff, Exec, OneOffEnded, Reserve, Reserved
+from deployer.core.router_requests import MaintenanceSet, RouterSeen, SetMaintenance, ShowRouter, UpstreamSeen
 from deployer.core.secret import Secret
 
 PROTOCOL = 1
@@ -36,7 +37,8 @@ __all__ = (
     "OfferBuild", "OneOffEnded", "Open", "Opened", "Prepare", "Problems", "Prune", "Pruned", "PutAgent", "PutBuild",
     "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger", "ReadManifest", "ReadSpec", "ReplaceLedger",
     "Reserve", "Reserved", "Restore", "Retire", "RunReleaseCommand", "Seen", "SetAside", "SetDraft", "Stage",
-    "Staged", "Switch", "Switched", "Verify"
+    "Staged", "Switch", "Switched", "Verify",
+    "MaintenanceSet", "RouterSeen", "SetMaintenance", "ShowRouter", "UpstreamSeen"
 )  # fmt: skip
 
 

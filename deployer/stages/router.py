@@ -1,0 +1,31 @@
+"""What do the hosts' routers have of a target, and do they let the app answer?"""
+
+from __future__ import annotations
+
+from deployer.core import requests
+from deployer.core.errors import UsageError
+from deployer.core.routing import Maintenance
+from deployer.stages.events import DONE, STEP, Event
+from deployer.stages.target import Target
+
+
+def set_maintenance(target: Target, wanted: Maintenance | None) -> list[str]:
+    """Have every router answer by itself, or (None) let the app answer; the hosts that have one."""
+    what = "maintenance on" if wanted else "maintenance off"
+    target.report(Event(STEP, what))
+    request = requests.SetMaintenance(wanted)
+    told = target.ask(lambda session: session.call(request, requests.MaintenanceSet)).all()
+    routed = [host for host, answer in told.items() if answer.routed]
+    if not routed:
+        name = target.settings.name
+        raise UsageError(
+            f"no router sends anything to {target.app} on {name}: nobody else could answer in its place",
+            hint=f"give `targets.{name}` a `router` in deploy.yaml, then `deploy ship`",
+        )
+    target.report(Event(DONE, what))
+    return routed
+
+
+def shown(target: Target) -> dict[str, requests.RouterSeen]:
+    """What every host's router has."""
+    return target.ask(lambda session: session.call(requests.ShowRouter(), requests.RouterSeen)).all()
