@@ -26,9 +26,9 @@ def on(
         str, typer.Option("--retry-after", metavar="DURATION", help="When clients may ask again.")
     ] = "2m",
 ) -> None:
-    """Have the router answer 503, with Retry-After, in the app's place.
+    """Have the router answer 503 in the app's place.
 
-    On every host, at once, until it is taken off; runs and rollbacks meanwhile change nothing of it. Requests that
+    With Retry-After, on every host, until it is taken off; runs and rollbacks meanwhile change nothing of it. Requests that
     have begun are answered by the app.
     """
     from deployer.core.routing import Maintenance

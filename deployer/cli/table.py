@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "converge": (RUN, "converge", "converge", "Bring hosts that missed something to the current release."),
     "exec": (RUN, "exec", "exec_", "Run a one-off command in the current release's environment."),
     "console": (RUN, "console", "console", "Open the app's console, or a shell, in the current release."),
-    "maintenance on": (RUN, "maintenance", "on", "Have the router answer 503, with Retry-After, in the app's place."),
+    "maintenance on": (RUN, "maintenance", "on", "Have the router answer 503 in the app's place."),
     "maintenance off": (RUN, "maintenance", "off", "Let the app answer again."),
     "ps": (LOOK, "ps", "ps", "List the processes."),
     "logs": (LOOK, "logs", "logs", "Print what the processes wrote."),

@@ -34,11 +34,11 @@ PROTOCOL = 1
 __all__ = (
     "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Detach", "Detached", "Done", "EndOneOff", "Ended",
     "Events", "Examine", "Examined", "Exec", "GetConfig", "Lacks", "LedgerLines", "Logs", "Look", "Looked",
-    "OfferBuild", "OneOffEnded", "Open", "Opened", "Prepare", "Problems", "Prune", "Pruned", "PutAgent", "PutBuild",
-    "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger", "ReadManifest", "ReadSpec", "ReplaceLedger",
-    "Reserve", "Reserved", "Restore", "Retire", "RunReleaseCommand", "Seen", "SetAside", "SetDraft", "Stage",
-    "Staged", "Switch", "Switched", "Verify",
-    "MaintenanceSet", "RouterSeen", "SetMaintenance", "ShowRouter", "UpstreamSeen"
+    "MaintenanceSet", "OfferBuild", "OneOffEnded", "Open", "Opened", "Prepare", "Problems", "Prune", "Pruned",
+    "PutAgent", "PutBuild", "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger", "ReadManifest",
+    "ReadSpec", "ReplaceLedger", "Reserve", "Reserved", "Restore", "Retire", "RouterSeen", "RunReleaseCommand", "Seen",
+    "SetAside", "SetDraft", "SetMaintenance", "ShowRouter", "Stage", "Staged", "Switch", "Switched", "UpstreamSeen",
+    "Verify"
 )  # fmt: skip
 
 
