@@ -99,8 +99,9 @@ def _change(
     ways = turnover.strategies(spec.types, after.formation, _routed(spec))
     present = [instance.process for instance in instances]
     own = [kind.name for kind in kinds if kind.binds_port and kind.listen != SOCKET]
+    ending = [instance.process for instance in instances if instance.state == STOPPING]
     places = turnover.turned(
-        here, after.processes(here), present, ways, again=request.restart, bound=own, free=sockets.free
+        here, after.processes(here), present, ways, again=request.restart, ending=ending, bound=own, free=sockets.free
     )
     wanted = after.processes(places)
     anew = [p for p in wanted if p in present and turnover.named(p, request.restart)]

@@ -37,20 +37,21 @@ def turned(
     ways: Mapping[str, str],
     *,
     again: Collection[str] = (),
+    ending: Collection[Process] = (),
     bound: Collection[str] = (),
     free: Callable[[int], bool] = lambda _: True,
 ) -> Places:
     """`places` with another turn for every type that is replaced as a whole by processes beside the old ones.
 
-    `wanted` are the processes of the formation in their present turn, `present` all that live, those too that are
-    ending; `again` names what is started anew; `bound` are the types whose processes bind ports of their own, and
-    `free` tells whether a port is.  A type that is replaced in another way goes back to its first places.
+    `wanted` are the processes of the formation in their present turn, `present` all that live, `ending` those of them
+    that were told to stop; `again` names what is started anew; `bound` are the types whose processes bind ports of
+    their own, and `free` tells whether a port is.  A type that is replaced otherwise goes back to its first places.
     """
     turns = dict(places.turns)
     for kind in dict.fromkeys(process.type for process in wanted):
         coming = [p for p in wanted if p.type == kind]
         living = [p for p in present if p.type == kind]
-        if not _replaced(coming, living, again):
+        if not _replaced(coming, [p for p in living if p not in ending], again):
             continue
         if ways.get(kind) not in BESIDE:
             turns[kind] = 0

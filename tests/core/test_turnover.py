@@ -76,7 +76,8 @@ def test_a_restart_of_all_moves_all_and_of_one_nobody():
 
 def test_a_release_that_comes_again_avoids_its_own_processes_that_are_ending_still():
     ending, serving = expand(1, {"web": 1}, places(0)), expand(2, {"web": 1}, places(1))
-    assert turn_of(places(1), expand(1, {"web": 1}, places(1)), [*ending, *serving]) == 2
+    assert turn_of(places(1), expand(1, {"web": 1}, places(1)), [*ending, *serving], ending=ending) == 2
+    assert turn_of(places(0), ending, [*ending, *serving], ending=ending) == 2
 
 
 def test_processes_that_share_a_socket_keep_their_port_and_change_their_numbers():
