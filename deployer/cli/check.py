@@ -10,6 +10,7 @@ import typer
 
 from deployer.cli import failure, values
 from deployer.cli.call import Call
+from deployer.cli.display.visible import one_line
 from deployer.core import dotenv
 from deployer.core.errors import CheckFailed
 from deployer.core.names import short
@@ -71,7 +72,7 @@ def _lines(call: Call, rows: Sequence[Row]) -> Iterator[str]:
     for text, of in advice.items():
         yield ""
         yield f"{', '.join(map(_name, of))}, {of[0].factor}"
-        for line in (*(row.found for row in of), f"-> {text}"):
+        for line in (*(one_line(row.found) for row in of), f"-> {text}"):
             yield from textwrap.wrap(line, call.screen.width or 120, initial_indent="  ", subsequent_indent="     ")
 
 

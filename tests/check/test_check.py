@@ -113,3 +113,12 @@ def test_a_scheduled_type_runs_once_and_ends_well(tmp_path, checked):
     (row,) = (row for row in one.json(*one.more, code=50)["checks"] if row["result"] == "fail")
     assert row["check"] == "start"
     assert row["found"] == "exited with code 1: no paper"
+
+
+def test_a_variable_that_the_release_command_misses_is_named(tmp_path, checked):
+    one = checked(app_of(tmp_path / "app", "import os\nos.environ['DATABASE_URL']\n", [f"web: {{{PROGRAM}}}"]))
+    (one.folder / "Procfile").write_text("release: python3 -I program.py\n")
+    commit(one.folder)
+    rows = one.json(*one.more, code=50)["checks"]
+    assert [(row["check"], row["result"]) for row in rows] == [("release", "fail"), ("start", "skipped")]
+    assert rows[0]["found"] == "ended with code 1: missed DATABASE_URL"

@@ -14,16 +14,19 @@ from deployer import settings as settings_
 from deployer.builds.store import Build
 from deployer.core import formation, wire
 from deployer.core.manifest import Launch, ProcessType
+from deployer.core.message import fields
 from deployer.core.secret import Secret
+from deployer.core.strategy import SOCKET
 from deployer.settings import TargetSettings, read_sources
 from deployer.stages.check import judge, release_command, seen
 from deployer.stages.check.bench import Bench
 from deployer.stages.check.further import FURTHER
-from deployer.stages.check.row import FACTORS, FAIL, Row, failed, skipped
+from deployer.stages.check.row import FACTORS, Row, failed, skipped
 from deployer.stages.check.scene import NOBODY, Scene, here, other_user, scratch, staged
 from deployer.stages.events import Report, step
 from deployer.stages.project import Project
 
+NOTIFY = "notify"
 POLITE = 5.0  # seconds that a process has to end where its end is not what is asked
 
 
@@ -47,17 +50,18 @@ def audit(project: Project, name: str | None, build: Build, asked: Asked, *, rep
     lacking = [variable for variable in launch.required if variable not in variables]
     if lacking:
         return _refused(launch, kinds, lacking, environ)
-    rows: list[Row] = []
+    rows, usable = [], True
     with scratch(Path(tempfile.gettempdir())) as root:
-        played = here(settings, root)
+        played, bench = here(settings, root), Bench(root, list(variables.values()))
         with staged(project, (build.id, build.commit), played, variables, report) as target:
             if launch.release_command:
-                rows.append(release_command.twice(target, Bench(root, list(variables.values())).hidden))
-        if any(row.result == FAIL and not row.seconds for row in rows):
+                row, usable = release_command.twice(target, variables, bench.hidden)
+                rows.append(row)
+        if not usable:
             return [*rows, *(skipped("start", kind.name, "the release command failed") for kind in kinds)]
         alone = other_user(root, launch, played.run_as or NOBODY)
         user = "" if alone else played.run_as or NOBODY
-        scene = Scene(Bench(root, list(variables.values())), report, environ, asked.slow, user, alone)
+        scene = Scene(bench, report, environ, asked.slow, user, alone)
         for kind in kinds:
             rows += _rows(scene, kind, sorted(variables))
     return rows
@@ -71,7 +75,13 @@ def chosen(launch: Launch, settings: TargetSettings, names: Sequence[str]) -> li
             raise formation.no_such_type(name, types)
     counts = formation.default_formation(launch.processes, settings.formation)
     running = {kind.name for kind in launch.processes if counts.get(kind.name) or kind.schedule}
-    return [kind for kind in launch.processes if kind.name in (names or running)]
+    return [_playable(kind) for kind in launch.processes if kind.name in (names or running)]
+
+
+def _playable(kind: ProcessType) -> ProcessType:
+    """The type as it can be tried where no process manager hears its READY=1."""
+    values = {name: getattr(kind, name) for name in fields(ProcessType)}
+    return ProcessType(**{**values, "health": ""}) if kind.health == NOTIFY else kind
 
 
 def _refused(
@@ -89,6 +99,8 @@ def _refused(
 
 
 def _rows(scene: Scene, kind: ProcessType, given: Sequence[str]) -> list[Row]:
+    if kind.listen == SOCKET:
+        return [skipped("start", kind.name, "its socket comes from the process manager, and none is here")]
     with step(scene.report, f"{kind.name}: does it start, serve and stop", ""):
         life = seen.live(scene, kind)
     rows = judge.judged(judge.Case(kind, life, given, sorted(scene.environ)))

@@ -98,7 +98,7 @@ class Bench:
         """Launch it; `end` or `life` must follow."""
         self._count += 1
         output = self.root / "output" / f"{self._count}-{process.name}"
-        output.parent.mkdir(exist_ok=True)
+        output.parent.mkdir(mode=0o700, exist_ok=True)  # it may hold secrets
         program = f"{self.root}/releases/v{process.release}/agent.pyz"
         words = ["launch", process.type, str(process.number), "--port", str(process.port)]
         with output.open("wb") as file:
@@ -188,7 +188,8 @@ class Bench:
         deadline = time.monotonic() + LAST
         while record and leftovers.signal(record, signal.SIGKILL) and time.monotonic() < deadline:
             time.sleep(PAUSE)
-        life.launched.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            life.launched.wait(LAST)
         self._lives.pop(life.process, None)
         if forget:
             started.forget(str(self.root), life.record)

@@ -70,8 +70,12 @@ def config(case: Case) -> Row:
         return skipped("config", name, NOT_UP)
     mine = [variable for variable in missed if variable in case.shell]
     more = f" ({', '.join(mine)} is set in your shell, and not in the config)" if mine else ""
-    advice = f"name {', '.join(missed)} under `config.required`, and give it to the target's config"
-    return failed("config", name, f"missed {', '.join(missed)}{more}", advice)
+    return failed("config", name, f"missed {', '.join(missed)}{more}", declare(missed))
+
+
+def declare(names: Sequence[str]) -> str:
+    """What to do about variables that were missed."""
+    return f"name {', '.join(names)} under `config.required`, and give it to the target's config"
 
 
 def port(case: Case) -> Row:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from deployer.core import requests
+from deployer.stages.check import judge, missing
 from deployer.stages.check.row import Row, failed, passed
 from deployer.stages.check.scene import FIRST
 from deployer.stages.events import OUTPUT, Event, step
@@ -19,20 +20,22 @@ ADVICE = {
 }
 
 
-def twice(target: Target, hidden: Callable[[str], str]) -> Row:
-    """Run it twice.  A row that failed has `seconds` only where the first time went well."""
-    begun, seconds = time.monotonic(), None
+def twice(target: Target, given: Collection[str], hidden: Callable[[str], str]) -> tuple[Row, bool]:
+    """Run it twice; what came of it, and whether it ended well at least once."""
+    begun = time.monotonic()
     for which in TIMES:
         last: list[str] = []
         with step(target.report, f"the release command, for the {which} time", ""):
             ended = _run(target, last)
         if ended.overdue or ended.code:
             how = "did not end in time" if ended.overdue else f"ended with code {ended.code}"
+            missed = missing.named(last, given) if which == TIMES[0] else []
+            if missed:
+                return failed("release", "", f"{how}: missed {', '.join(missed)}", judge.declare(missed)), False
             said = next((f": {hidden(line.strip())}" for line in reversed(last) if line.strip()), "")
-            return failed("release", "", f"{how} the {which} time{said}", ADVICE[which], seconds)
-        seconds = time.monotonic() - begun
+            return failed("release", "", f"{how} the {which} time{said}", ADVICE[which]), which != TIMES[0]
         (Path(target.primary.host.root) / "run" / f"released-v{FIRST}").unlink(missing_ok=True)
-    return passed("release", "", "ended well twice", time.monotonic() - begun)
+    return passed("release", "", "ended well twice", time.monotonic() - begun), True
 
 
 def _run(target: Target, last: list[str]) -> requests.Ended:

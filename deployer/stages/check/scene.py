@@ -79,11 +79,12 @@ def sweep(base: Path) -> None:
     """Remove what audits left here that nobody holds any more."""
     for place in base.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # another user's, not complete yet, or gone meanwhile
+            if place.is_symlink() or place.lstat().st_uid != os.geteuid():
+                continue
             held = os.open(place / HELD, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(held).st_uid == os.geteuid():
-                    _remove(place.resolve())
+                _remove(place.resolve())
             finally:
                 os.close(held)
 

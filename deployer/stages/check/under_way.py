@@ -20,6 +20,7 @@ from deployer.stages.check.bench import Life
 CALLERS = 4
 HEADERS = {"Host": "localhost", "User-Agent": "deployer", "Connection": "close"}
 PATIENCE = 5.0  # seconds to catch a request under way
+LONGEST = 10.0  # seconds for a first answer
 SETTLE = 0.02  # what was answered before the freeze arrives within this time
 
 
@@ -102,7 +103,7 @@ def _took(address: str, port: int, path: str, patience: float) -> float:
     began = 0.0
     for _ in range(2):
         began = time.monotonic()
-        connection = http.client.HTTPConnection(address, port, timeout=patience)
+        connection = http.client.HTTPConnection(address, port, timeout=min(patience, LONGEST))
         try:
             connection.request("GET", path, headers=HEADERS)
             connection.getresponse().read()
