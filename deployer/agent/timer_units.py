@@ -79,15 +79,16 @@ class Timers:
             self._units.prepare()
         for kind in kinds:  # before its new times: they are never those of the release before
             scheduled.write(self._files, Job(kind.name, release, kind.schedule, kind.stop_timeout))
-        contents = {}
-        for kind in kinds:
-            contents[service_name(self._files, kind.name)] = self._service(kind)
-            contents[timer_name(self._files, kind.name)] = self._timer(kind)
-        changed = self._units.have(contents)
+        changed = self._units.have(self.contents(kinds))
         self.forget(others)
         self.agree(again=changed)
         if ending:
             self.end()
+
+    def contents(self, kinds: Sequence[ProcessType]) -> dict[str, bytes]:
+        """The units of these process types, by name."""
+        services = {service_name(self._files, kind.name): self._service(kind) for kind in kinds}
+        return {**services, **{timer_name(self._files, kind.name): self._timer(kind) for kind in kinds}}
 
     def agree(self, *, again: Sequence[str] = ()) -> None:
         """Have those timers running that the files name; those in `again` anew, for their times are others."""

@@ -77,16 +77,20 @@ class UnitSetup:
 
     def install(self, kinds: Sequence[ProcessType]) -> None:
         """Have the templates of these process types."""
-        contents = {}
-        for kind in kinds:
-            contents[unit_files.template_name(self._files, kind.name)] = unit_files.template(
+        self.have(self.contents(kinds))
+
+    def contents(self, kinds: Sequence[ProcessType]) -> dict[str, bytes]:
+        """The templates of these process types, by name."""
+        return {
+            unit_files.template_name(self._files, kind.name): unit_files.template(
                 self._files,
                 kind,
                 python=interpreter(),
                 of_the_system=self._systemctl.of_the_system,
                 hardened=self.shields(),
             )
-        self.have(contents)
+            for kind in kinds
+        }
 
     def have(self, contents: Mapping[str, bytes]) -> list[str]:
         """Have these unit files, by name; which of them are new, or other than they were."""
@@ -153,14 +157,19 @@ class UnitSetup:
             point("systemd.probe")
             options = [word for setting in PROBE for word in ("-p", setting)]
             words = ["systemd-run", "--user", "--wait", "--collect", "--quiet", *options, "/bin/true"]
-            ended = subprocess.run(
-                words,
-                env=self._systemctl.environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=PATIENCE,
-                check=False,
-            )
+            try:
+                ended = subprocess.run(
+                    words,
+                    env=self._systemctl.environment(),
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=PATIENCE,
+                    check=False,
+                )
+            except FileNotFoundError:  # a host without systemd, which is asked what it would have
+                return False
+            if not known.parent.exists():  # systemd runs nothing of this target yet
+                return not ended.returncode
             durable.write(known, b"no\n" if ended.returncode else b"yes\n", mode=0o600, name="systemd.shield")
         return known.read_bytes() == b"yes\n"
 

@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "Reserve": ("detached", "reserve", False),
     "Detach": ("detached", "detach", False),
     "EndOneOff": ("detached", "end_one_off", False),
+    "ReadUnits": ("unit_export", "read_units", False),
     "Examine": ("examine", "examine", False),
     "SetMaintenance": ("router_verbs", "set_maintenance", True),
     "ShowRouter": ("router_verbs", "show_router", False),

@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "ledger show": (UPKEEP, "ledger", "show", "List the records of the ledger."),
     "ledger verify": (UPKEEP, "ledger", "verify", "Check every host's copy of the ledger in full."),
     "ledger promote": (UPKEEP, "ledger", "promote", "Let the ledger of another host be the one that counts."),
+    "export systemd": (UPKEEP, "export", "systemd", "Write the units of a host as files."),
     "verify": (UPKEEP, "verify", "verify", "Check every release against its digests."),
     "prune": (UPKEEP, "prune", "prune", "Remove old releases and builds that nothing needs."),
     "doctor": (UPKEEP, "doctor", "doctor", "Look whether this machine and the hosts can do the job."),

@@ -28,6 +28,7 @@ from deployer.core.message import field, message
 from deployer.core.oneoffs import Detach, Detached, EndOneOff, Exec, OneOffEnded, Reserve, Reserved
 from deployer.core.router_requests import MaintenanceSet, RouterSeen, SetMaintenance, ShowRouter, UpstreamSeen
 from deployer.core.secret import Secret
+from deployer.core.units import ReadUnits, Units
 
 PROTOCOL = 1
 
@@ -36,9 +37,9 @@ __all__ = (
     "Events", "Examine", "Examined", "Exec", "GetConfig", "Lacks", "LedgerLines", "Logs", "Look", "Looked",
     "MaintenanceSet", "OfferBuild", "OneOffEnded", "Open", "Opened", "Prepare", "Problems", "Prune", "Pruned",
     "PutAgent", "PutBuild", "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger", "ReadManifest",
-    "ReadSpec", "ReplaceLedger", "Reserve", "Reserved", "Restore", "Retire", "RouterSeen", "RunReleaseCommand", "Seen",
-    "SetAside", "SetDraft", "SetMaintenance", "ShowRouter", "Stage", "Staged", "Switch", "Switched", "UpstreamSeen",
-    "Verify"
+    "ReadSpec", "ReadUnits", "ReplaceLedger", "Reserve", "Reserved", "Restore", "Retire", "RouterSeen",
+    "RunReleaseCommand", "Seen", "SetAside", "SetDraft", "SetMaintenance", "ShowRouter", "Stage", "Staged", "Switch",
+    "Switched", "Units", "UpstreamSeen", "Verify"
 )  # fmt: skip
 
 
