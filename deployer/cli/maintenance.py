@@ -28,8 +28,8 @@ def on(
 ) -> None:
     """Have the router answer 503 in the app's place.
 
-    With Retry-After, on every host, until it is taken off; runs and rollbacks meanwhile change nothing of it. Requests that
-    have begun are answered by the app.
+    With Retry-After, on every host, until it is taken off; runs and rollbacks meanwhile change nothing of it. What has
+    begun is answered by the app.
     """
     from deployer.core.routing import Maintenance
 

@@ -1,0 +1,155 @@
+"""The app behind a router, as its operator sees it: ship, maintenance, router show."""
+
+import pytest
+
+from tests.apps.tiny import tiny_app
+from tests.e2e.deployed import Deployed, eventually
+
+from .load import Load
+from .programs import free_port, get
+
+SETTINGS = """\
+app: tiny
+build:
+  pack: commands
+  commands: [mkdir static, cp text.txt static/said.txt]
+processes:
+  web: {health: /up, boot_timeout: 10s, stop_timeout: 5s, healthy_time: 300ms}
+  worker: {stop_timeout: 2s, healthy_time: 300ms}
+targets:
+  local:
+    formation: {web: 2, worker: 1}
+"""
+
+
+def router_of(program):
+    told = program.router()
+    lines = {"kind": told.kind, "port": told.port, "admin": told.admin, "conf": told.conf, "assets": "[static]"}
+    return f"    router: {{{', '.join(f'{key}: {value!r}' for key, value in lines.items() if value)}}}\n".replace(
+        "'[static]'", "[static]"
+    )
+
+
+@pytest.fixture
+def app(tmp_path):
+    tiny = tiny_app(tmp_path / "app")
+    made = Deployed(tiny.folder, tmp_path / "home", "tiny", free_port())
+    made.home.mkdir()
+    made.tiny = tiny
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def routed(app, program):
+    app.tiny.settings(SETTINGS + router_of(program))
+    app.tiny.say("first")
+    app.deploy("ship")
+    return app
+
+
+def test_the_app_is_reached_through_its_router_and_no_release_after_it_drops_a_request(routed, program):
+    assert get(program.port).body.strip() == "first"
+    with Load(program.port, kept=2, fresh=2) as load:
+        for text in ("second", "third"):
+            routed.tiny.say(text)
+            routed.deploy("ship")
+            assert get(program.port).body.strip() == text
+        routed.deploy("rollback")
+        assert get(program.port).body.strip() == "second"
+        assert get(program.port, "/static/said.txt").body.strip() == "second"
+        routed.deploy("restart")
+    assert load.failed == []
+    assert {text.strip() for text in load.answers} == {"first", "second", "third"}
+    assert program.theirs().startswith("theirs")
+    routed.deploy("status")
+
+
+def test_maintenance_is_put_on_and_taken_off(routed, program, tmp_path):
+    assert routed.deploy("maintenance", "on", "--message", "Back at noon", "--retry-after", "90s") == "local"
+    answer = get(program.port)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "90")
+    assert "Back at noon" in answer.body
+    (told,) = routed.json("router", "show")["hosts"]
+    assert told["maintenance"] == {"retry_after": 90, "message": "Back at noon"}
+    routed.tiny.say("second")
+    routed.deploy("ship")
+    assert get(program.port).status == 503
+    page = tmp_path / "page.html"
+    page.write_text("<h1>Ü</h1>")
+    assert routed.json("maintenance", "on", "--page", str(page)) == {"maintenance": True, "hosts": ["local"]}
+    assert get(program.port).body == "<h1>Ü</h1>"
+    for _ in range(2):
+        routed.deploy("maintenance", "off")
+        assert get(program.port).body.strip() == "second"
+
+
+def test_what_the_router_has_is_shown(routed, program):
+    (told,) = routed.json("router", "show")["hosts"]
+    assert (told["host"], told["router"], told["maintenance"], told["drift"]) == ("local", program.kind, None, None)
+    assert str(program.port) in told["at"]
+    assert sorted(name for one in told["upstreams"] for name in one["processes"]) == ["web.1", "web.2"]
+    assert all(one["listens"] and one["busy"] == 0 for one in told["upstreams"])
+    table = routed.deploy("router", "show").splitlines()
+    assert len(table) == 3
+    assert "web.1" in table[1]
+
+
+def test_a_router_that_lost_its_route_is_drift_and_told_again(routed, program):
+    if program.kind == "nginx":
+        (program.conf / "deployer-tiny.local.conf").unlink()
+    else:
+        program.stop()
+        program.start()
+    assert "no route" in routed.json("router", "show", code=50)["error"]["message"]
+    routed.deploy("maintenance", "off")
+    assert get(program.port).body.strip() == "first"
+    routed.deploy("router", "show")
+
+
+def test_a_router_that_does_not_run_stops_a_release_before_anything_is_touched(routed, program):
+    program.stop()
+    routed.tiny.say("second")
+    result = routed.run("ship")
+    assert result.code == 30
+    assert f"systemctl enable --now {program.kind}" in result.err
+    program.start()
+    routed.deploy("maintenance", "off")
+    assert get(program.port).body.strip() == "first"
+
+
+def test_a_target_without_a_router_has_nobody_to_answer_in_its_place(app):
+    app.tiny.settings(SETTINGS)
+    app.deploy("ship")
+    assert app.json("router", "show")["hosts"][0]["router"] is None
+    for words in (("on",), ("off",)):
+        result = app.run("maintenance", *words)
+        assert result.code == 2
+        assert "router" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--message", "x", "--page", "y"], 2, "only one of them"),
+        (["--page", "none.html"], 3, "there is no none.html"),
+        (["--page", "binary"], 2, "not UTF-8"),
+        (["--page", "large"], 2, "larger than 256 KiB"),
+        (["--page", "empty"], 2, "is empty"),
+        (["--retry-after", "soon"], 2, "no duration"),
+        (["--retry-after", "0s"], 2, "from 1s"),
+    ],
+)
+def test_a_page_that_cannot_be_shown_is_refused_here(app, words, code, said):
+    (app.folder / "binary").write_bytes(b"\xff\xfe")
+    (app.folder / "large").write_text("x" * (256 * 1024 + 1))
+    (app.folder / "empty").write_text("\n")
+    result = app.run("maintenance", "on", *words)
+    assert (result.code, said in result.err) == (code, True)
+
+
+def test_removing_the_router_from_the_settings_takes_the_route_away(routed, program):
+    routed.tiny.settings(SETTINGS)
+    routed.deploy("ship")
+    eventually(lambda: routed.json("router", "show")["hosts"][0]["router"] is None, what="no route")
+    assert program.theirs().startswith("theirs")
