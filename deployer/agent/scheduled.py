@@ -16,10 +16,12 @@ from typing import Optional
 
 from deployer.agent import durable, procfs, started
 from deployer.agent.layout import Layout
-from deployer.core import schedule
-from deployer.core.calendar import Moment, day_number
 from deployer.core.message import message
 from deployer.core.names import PROCESS_TYPE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from deployer.core.calendar import Moment
 
 FOLDER = "run/scheduled"
 DONE, LOCK, ENDED = ".done-", ".lock-", ".ended-"
@@ -105,6 +107,8 @@ def next_moment(job: Job, after: float) -> Optional[float]:
 
     An hour that the clock repeats or leaves out matters only to what runs in particular hours: that runs once.
     """
+    from deployer.core import schedule  # noqa: PLC0415 - every session looks here, and few look further
+
     calendar, now = schedule.parse(job.schedule), time.localtime(after)
     found = calendar.next_time(_wall(now))
     if calendar.every_hour:
@@ -120,6 +124,8 @@ def _wall(now: time.struct_time) -> Moment:
 
 def _seconds(moment: Moment) -> int:
     """Seconds of the epoch, were it the time in UTC."""
+    from deployer.core.calendar import day_number  # noqa: PLC0415
+
     return ((day_number(moment[:3]) * 24 + moment[3]) * 60 + moment[4]) * 60 + moment[5]
 
 

@@ -18,7 +18,6 @@ from deployer.agent.python import interpreter
 from deployer.agent.scheduled import FOLDER, Job
 from deployer.agent.systemctl import Systemctl
 from deployer.agent.unit_setup import UnitSetup
-from deployer.core import schedule
 from deployer.core.manifest import ProcessType
 
 GRACE = 10.0  # seconds
@@ -157,6 +156,8 @@ class Timers:
         ).encode()
 
     def _timer(self, kind: ProcessType) -> bytes:
+        from deployer.core import schedule  # noqa: PLC0415 - few targets have one
+
         times = "".join(f"OnCalendar={line}\n" for line in schedule.parse(kind.schedule).expressions())
         return _TIMER.format(
             owner=unit_files.owner(self._files),
