@@ -104,9 +104,11 @@ class Nginx:
         """`RunFailed` with nginx's own words where it does not like its configuration, or does not read our file."""
         told = self._nginx("-T")
         if told.returncode:
-            words = told.stderr.strip()
-            whose = "the route" if str(self._conf) in words else "its configuration, which others wrote,"
-            raise RunFailed(f"nginx refuses {whose}: nothing was changed", hint="`nginx -t` tests it", output=words)
+            raise RunFailed(
+                "nginx refuses its configuration: nothing was changed",
+                hint="where the words below name a file that others wrote, `nginx -t` says when it is well again",
+                output=told.stderr.strip(),
+            )
         if there and f"# configuration file {self._conf}:" not in told.stdout:
             raise RunFailed(
                 f"{self._main} does not include {self._folder}/*.conf",
