@@ -10,6 +10,7 @@ WORDS = {
     "launch": ("launch", "main"),  # a process of the formation
     "guard": ("guarding", "main"),  # a pending switch
     "boot": ("boot", "main"),  # a target, after the host has booted
+    "hold": ("hold", "main"),  # the sockets of a target, where systemd does not
     "router": ("router_unit", "main"),  # tell the router of a target
     "schedule": ("scheduler", "main"),  # the times of scheduled processes, where systemd does not keep them
     "due": ("scheduled_run", "due"),  # a scheduled process is to run

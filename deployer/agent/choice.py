@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 from pathlib import Path
-from typing import Callable, Mapping, Optional, Sequence
+from typing import Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import unit_setup
 from deployer.agent.layout import Layout
@@ -77,7 +77,7 @@ class Successor:
     """The present manager until `ensure` is called, then the next one; what ran runs on, started anew."""
 
     def __init__(self, files: Layout, present: ProcessManager, following: ProcessManager) -> None:
-        self._files, self._now, self._next = files, present, following
+        self.files, self._now, self._next = files, present, following
         self.kind, self.dated = following.kind, present.dated
 
     def ensure(self) -> None:
@@ -106,6 +106,14 @@ class Successor:
         """End these for good."""
         self._now.stop(processes, wait=wait)
 
+    def close_sockets(self, *, but: Collection[str] = ()) -> None:
+        """Listen no longer for the types that are given their socket, `but` for these."""
+        self._now.close_sockets(but=but)
+
+    def said_ready(self, process: Process) -> bool:
+        """Whether a process has said that it is up."""
+        return self._now.said_ready(process)
+
     def tail(self, process: Process, lines: int) -> bytes:
         """The last lines that the process wrote."""
         return self._now.tail(process, lines)
@@ -133,4 +141,4 @@ class Successor:
     def _types(self, version: int) -> Mapping[str, ProcessType]:
         from deployer.agent import stage  # noqa: PLC0415 - needed only when the manager changes
 
-        return stage.spec(self._files, version).types
+        return stage.spec(self.files, version).types

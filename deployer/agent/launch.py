@@ -12,7 +12,7 @@ import signal
 import sys
 
 from deployer.agent import started
-from deployer.agent.environment import base, environment, marks
+from deployer.agent.environment import base, behind_router, environment, marks
 from deployer.core.turn import TURN
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SHELL = "/bin/sh"
 UMASK = 0o022
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
+NOTHING: Mapping[str, str] = {}
 
 
 class CannotLaunch(Exception):
@@ -38,7 +39,9 @@ class Json:
     """A JSON object read by its keys as attributes: `core.release.Spec` without the price of dataclasses."""
 
     def __init__(self, values: dict[str, Any]) -> None:
-        self.__dict__.update({key: Json(value) if key == "launch" else value for key, value in values.items()})
+        self.__dict__.update(
+            {key: Json(value) if key in ("launch", "router") else value for key, value in values.items()}
+        )
 
 
 def main(argv: list[str]) -> NoReturn:
@@ -69,7 +72,7 @@ def launch(
     key = started.scheduled_key(kind) if scheduled else started.key(version, kind, number)
     spec: Any = Json(read(f"{release}/release.json"))
     known = type_of(spec, kind)
-    command, stop_timeout = known["command"], known["stop_timeout"]
+    stop_timeout = known["stop_timeout"]
     turn, ordinal = divmod(number, TURN)
     process, app = f"{kind}.{ordinal}", f"{release}/app"
     _become_leader()
@@ -83,15 +86,19 @@ def launch(
     variables = read(f"{release}/env")
     if known.get("files"):  # a release of an older deployer has no such thing
         bound_files(known["files"])
+    command, handed = _handed(root, spec, known, key, None if ordinal else port)
     if spec.run_as and os.getuid() == 0:
         become(spec.run_as)
     made = environment(spec, variables, app=app, process=process, port=port or None, base=base(), turn=turn)
-    execute(SHELL, ["sh", "-c", command], made, app=app)
+    execute(SHELL, ["sh", "-c", command], {**made, **handed}, app=app, keep=len(handed.get("LISTEN_FDS", "")))
 
 
-def execute(program: str, arguments: list[str], made: Mapping[str, str], *, app: str) -> NoReturn:
-    """Become `program` (looked for as a shell does) in `app` with the environment `made`; nothing else is inherited."""
-    _forget_inherited()
+def execute(program: str, arguments: list[str], made: Mapping[str, str], *, app: str, keep: int = 0) -> NoReturn:
+    """Become `program` (looked for as a shell does) in `app` with the environment `made`.
+
+    Nothing else is inherited, but for the first `keep` descriptors after those that every program has.
+    """
+    _forget_inherited(3 + keep)
     os.umask(UMASK)
     os.chdir(app)
     try:
@@ -169,11 +176,32 @@ def _held_back(root: str, version: int, kind: str, number: int, before: started.
     return {"ended": ended, "quick": endings.hold_back(before)}
 
 
-def _forget_inherited() -> None:
+def _handed(
+    root: str, spec: Any, known: Mapping[str, Any], key: str, trial: int | None
+) -> tuple[str, Mapping[str, str]]:
+    """The command, and as variables the socket that it is given (as descriptor 3) and whom it tells that it is up.
+
+    `trial` is the port of one that is only tried, and has a socket of its own.
+    """
+    command, kind = known["command"], known["name"]
+    listens, notifies = known.get("listen") == "socket", known.get("health") == "notify"
+    if not listens and "NOTIFY_SOCKET" not in os.environ and not notifies:
+        return command, NOTHING
+    from deployer.agent import handed  # noqa: PLC0415 - only where something is handed on
+
+    if listens:
+        handed.as_first(handed.listening(root, kind, trial=trial, loopback=behind_router(spec, kind)))
+        command = handed.direct(command)
+    if not notifies:
+        handed.tell_for_it()
+    return command, handed.variables(root, key, known)
+
+
+def _forget_inherited(first: int) -> None:
     """Default signals, nothing on stdin, no other descriptor: whoever started us has left nothing of its own."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     nothing = os.open("/dev/null", os.O_RDONLY)
     os.dup2(nothing, 0)
-    os.closerange(3, max(int(name) for name in os.listdir("/proc/self/fd")) + 1)
+    os.closerange(first, max(int(name) for name in os.listdir("/proc/self/fd")) + 1)

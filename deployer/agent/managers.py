@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Mapping, Protocol, Sequence
+from typing import Callable, Collection, Mapping, Protocol, Sequence
 
 from deployer.agent.layout import Layout
 from deployer.core.formation import Process
@@ -34,7 +34,7 @@ class Instance:
 class ProcessManager(Protocol):
     """Keeps the processes of one app's target on one host alive.
 
-    `dated` says whether it knows when each line of a log was written.
+    `dated` says whether it knows when each line of a log was written; `files` are those of the target.
 
     A process is started as the release's own launcher (`releases/vN/agent.pyz launch web 1 --port 5000`) and
     nothing else; what the manager is told to run survives the manager's own restart.  Every call passes fault
@@ -43,6 +43,7 @@ class ProcessManager(Protocol):
 
     kind: str
     dated: bool
+    files: Layout
 
     def ensure(self) -> None:
         """Have the manager itself running; end processes that an earlier one left behind."""
@@ -61,6 +62,18 @@ class ProcessManager(Protocol):
 
         With `wait`, returns when nothing of them is left.
         """
+        ...
+
+    def close_sockets(self, *, but: Collection[str] = ()) -> None:
+        """Listen no longer for the process types that are given their socket, `but` for these.
+
+        `start` opens the socket of a type, and it outlives all its processes: connections wait meanwhile.  Closed,
+        they are refused, unless one of its processes still runs.
+        """
+        ...
+
+    def said_ready(self, process: Process) -> bool:
+        """Whether a process that says when it is up (`health: notify`) has said so, or nobody can know any more."""
         ...
 
     def tail(self, process: Process, lines: int) -> bytes:

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
-from deployer.agent import durable, leftovers, logs, scheduled, started, supervisor_conf
+from deployer.agent import durable, leftovers, logs, scheduled, stage, started, supervisor_conf
+from deployer.agent.environment import LOOPBACK, behind_router
+from deployer.agent.handed import ANY
+from deployer.agent.holder import Holder
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
+from deployer.agent.notices import Notices
 from deployer.agent.python import interpreter
 from deployer.agent.supervisor_client import (
     ALREADY_ADDED,
@@ -30,8 +34,10 @@ from deployer.agent.supervisor_schedule import Scheduling
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
+from deployer.core.strategy import SOCKET
 
 PAUSE, GRACE = 0.02, 10.0
+NOTIFY = "notify"
 DEAD, BOOTING, RUNNING, BACKOFF, ENDING = (0, 100, 200), 10, 20, 30, 40  # supervisor/states.py
 
 
@@ -42,13 +48,16 @@ class Supervisor:
     dated = False
 
     def __init__(self, files: Layout) -> None:
-        self._files, self._root = files, str(files.root)
+        self.files = self._files = files
+        self._root = str(files.root)
         self._client = Client(files.root)
         self._daemon = Daemon(files, self._client)
         self._scheduling = Scheduling(files)
+        self._holder, self._notices = Holder(files), Notices(self._root)
 
     def ensure(self) -> None:
         """Have supervisord run exactly what its files say; what a dead or hung one has left behind is ended first."""
+        self._holder.reopen({process.type: process.release for process in self._wanted().values()})
         for _ in range(2):
             if not self._daemon.answers():
                 self._daemon.kill()
@@ -78,6 +87,7 @@ class Supervisor:
         new = [p for p in processes if wanted.get(supervisor_conf.key(p)) != p]
         keys = {supervisor_conf.key(p) for p in new}
         self.stop([p for p in running if supervisor_conf.key(p) in keys])
+        self._hand_on(new, types)
         for process in new:
             started.forget(self._root, supervisor_conf.key(process))
             conf = supervisor_conf.process(process, types[process.type], python=interpreter())
@@ -94,6 +104,15 @@ class Supervisor:
             self._insist(lambda: self._tell(ending=keys))
         if keys and wait:
             self._insist(lambda: self._finish(keys, known=self._known))
+
+    def close_sockets(self, *, but: Collection[str] = ()) -> None:
+        """Have the sockets of all types held no longer, `but` for these."""
+        self._holder.close(set(self._holder.wanted()) - set(but))
+
+    def said_ready(self, process: Process) -> bool:
+        """Whether we have heard it say so since we started it; of what others have started it is taken for granted."""
+        record = started.read(self._root, supervisor_conf.key(process))
+        return self._notices.ready(supervisor_conf.key(process), record.pid if record else 0)
 
     def tail(self, process: Process, lines: int) -> bytes:
         """The last `lines` lines of its log, across rotations."""
@@ -140,6 +159,23 @@ class Supervisor:
             durable.remove(self._files.root / supervisor_conf.PROCESSES / f"{name}.conf", name="supervisor.process")
         self._finish(set(started.names(self._root)), known=dict)
         self._scheduling.end()
+        self.close_sockets()
+
+    def _hand_on(self, new: Sequence[Process], types: Mapping[str, ProcessType]) -> None:
+        """Have their sockets held, and hear when they say that they are up; a trial binds a socket of its own."""
+        meant = {process.type: process for process in new if process.ordinal}
+        given = {kind: process for kind, process in meant.items() if types[kind].listen == SOCKET}
+        self._holder.close({kind for kind in meant if kind not in given})
+        if given:
+            places = {kind: (self._address(types[kind], process), process.port) for kind, process in given.items()}
+            self._holder.open(places, next(iter(given.values())).release)
+        for process in new:
+            if types[process.type].health == NOTIFY:
+                self._notices.listen(supervisor_conf.key(process))
+
+    def _address(self, kind: ProcessType, process: Process) -> str:
+        behind = behind_router(stage.spec(self._files, process.release), kind.name)
+        return LOOPBACK if behind else ANY
 
     def _insist(self, word: Callable[[], None]) -> None:
         """Say `word`; where supervisord does not answer, `ensure` makes it agree with the files just as well."""

@@ -62,15 +62,15 @@ class Systemctl:
         """Whether there is such a unit."""
         return self._call(["cat", "--", unit], PATIENCE).returncode == 0
 
-    def show(self, pattern: str) -> dict[str, dict[str, str]]:
-        """The loaded units that `pattern` names, by their names; each with the properties in SHOWN."""
-        words = ["show", pattern, f"--property={','.join(SHOWN)}"]
+    def show(self, pattern: str, *properties: str) -> dict[str, dict[str, str]]:
+        """The loaded units that `pattern` names, by their names; each with the `properties`, else those in SHOWN."""
+        words = ["show", pattern, f"--property={','.join(('Id', *properties) if properties else SHOWN)}"]
         text = self._said(words, self._call(words, PATIENCE))
         found = {}
         for block in text.split("\n\n"):
-            properties = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-            if properties.get("Id"):
-                found[properties["Id"]] = properties
+            values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+            if values.get("Id"):
+                found[values["Id"]] = values
         return found
 
     def tell(self, word: str, *units: str, options: Sequence[str] = (), patience: float = PATIENCE) -> None:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import Callable, Mapping, Optional, Sequence
+from typing import Callable, Collection, Mapping, Optional, Sequence
 
-from deployer.agent import endings, journal, procfs, scheduled, started, systemd_wanted, unit_files
+from deployer.agent import endings, journal, procfs, scheduled, stage, started, systemd_wanted, unit_files
+from deployer.agent.environment import LOOPBACK, behind_router
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
 from deployer.agent.systemctl import Systemctl
 from deployer.agent.timer_units import Timers, service_name
 from deployer.agent.unit_setup import UnitSetup
+from deployer.agent.unit_sockets import UnitSockets
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
+from deployer.core.strategy import SOCKET
 
 GRACE = 10.0
 DEAD = ("inactive", "failed")
@@ -36,10 +39,12 @@ class Systemd:
     dated = True
 
     def __init__(self, files: Layout, program: str = "", *, user: Optional[int] = None) -> None:
-        self._files, self._root = files, str(files.root)
+        self.files = self._files = files
+        self._root = str(files.root)
         self._systemctl = Systemctl(user)
         self._units = UnitSetup(files, self._systemctl, program)
         self._timers = Timers(files, self._systemctl, self._units)
+        self._sockets = UnitSockets(files, self._systemctl, self._units)
         self._journal = journal.Journal(files, self._systemctl)
 
     def ensure(self) -> None:
@@ -81,7 +86,7 @@ class Systemd:
         if not processes:
             return
         self._units.prepare()
-        self._units.install([types[name] for name in sorted({process.type for process in processes})])
+        self._install(processes, types)
         wanted = {self._name(process): process for process in systemd_wanted.read(self._files)}
         new = [process for process in processes if wanted.get(self._name(process)) != process]
         self.stop([wanted[self._name(process)] for process in new if self._name(process) in wanted])
@@ -101,6 +106,15 @@ class Systemd:
         if wait:
             for process in processes:
                 endings.forget(self._root, process.type, process.release, process.number)
+
+    def close_sockets(self, *, but: Collection[str] = ()) -> None:
+        """Close the sockets of all types, `but` for these."""
+        self._sockets.close(self._sockets.declared() - set(but))
+
+    def said_ready(self, process: Process) -> bool:
+        """Whether systemd has heard that it is up, which makes its unit active."""
+        name = self._name(process)
+        return self._systemctl.show(name, "ActiveState").get(name, {}).get("ActiveState") == "active"
 
     def tail(self, process: Process, lines: int) -> bytes:
         """The last `lines` lines that the journal has of it."""
@@ -127,7 +141,26 @@ class Systemd:
         """End every process and forget the target: nothing starts again until `start`, nor with the host."""
         self._timers.arrange(0, (), ending=True)
         self.stop([instance.process for instance in self.instances()])
+        self.close_sockets()
         self._units.remove()
+
+    def _install(self, processes: Sequence[Process], types: Mapping[str, ProcessType]) -> None:
+        """Have the units of these processes' types; what comes up as a trial leaves the sockets of the others alone."""
+        kinds = [types[name] for name in sorted({process.type for process in processes})]
+        meant = {process.type: process for process in processes if process.ordinal}
+        places = {
+            kind.name: (self._address(meant[kind.name].release, kind), meant[kind.name].port)
+            for kind in kinds
+            if kind.listen == SOCKET and kind.name in meant
+        }
+        own = {kind.name for kind in kinds if kind.listen != SOCKET and kind.name in meant}
+        self._sockets.close(own & self._sockets.declared())
+        self._units.install(kinds, self._sockets.contents(places))
+        self._sockets.open(places)
+
+    def _address(self, release: int, kind: ProcessType) -> str:
+        spec = stage.spec(self._files, release)
+        return LOOPBACK if behind_router(spec, kind.name) else ""
 
     def _begin(self, processes: Sequence[Process], known: Mapping[str, Mapping[str, str]]) -> None:
         """Start those that do not run, nor will soon, by what is `known` of them."""
@@ -218,7 +251,7 @@ def _state(unit: Mapping[str, str], *, wanted: bool, launched: bool, recorded: b
     active = unit["ActiveState"]
     if not wanted:
         return STOPPING
-    if active == "active":
+    if active == "active" or (active == "activating" and unit["SubState"] == "start"):  # it has not said READY=1 yet
         return (
             UP if recorded else CRASHED if launched else STARTING
         )  # the launcher of a crashed one holds it back a while

@@ -23,6 +23,8 @@ WANTED, EXITS = "run/systemd", "run/exits"
 PROGRAM, END = "run/systemd/boot.pyz", "run/systemd/ended.sh"
 BURST, INTERVAL = 30, 60  # starts, seconds: the launcher's own back-off stays far below this
 SHORTEST = 1.0  # seconds: to systemd 0 is for ever
+HELD_BACK = 90.0  # seconds, more than a launcher ever waits
+NOTIFY = "notify"
 TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - where a private one would hide the target
 
 _TEMPLATE = """\
@@ -34,7 +36,7 @@ StartLimitIntervalSec={interval}
 StartLimitBurst={burst}
 
 [Service]
-Type=simple
+Type={kind_of_start}
 WorkingDirectory={root}
 EnvironmentFile=-{pattern}/{wanted}/{kind}@%i
 ExecStart={python} -IS releases/v${{RELEASE}}/agent.pyz launch {kind} ${{NUMBER}} --port ${{PORT}} --back-off
@@ -92,6 +94,11 @@ def template_name(files: Layout, kind: str) -> str:
     return f"{files.app}-{files.target}-{kind}@.service"
 
 
+def socket_name(files: Layout, kind: str) -> str:
+    """The unit that holds the listening socket of a process type, longer than any release."""
+    return f"{files.app}-{files.target}-{kind}.socket"
+
+
 def unit_name(files: Layout, process: Process) -> str:
     """The unit of one process: `shop-production-web@100-1.service`."""
     return f"{files.app}-{files.target}-{process.type}@{process.release}-{process.number}.service"
@@ -127,8 +134,14 @@ def boot(files: Layout, *, python: str, of_the_system: bool) -> bytes:
     ).encode()
 
 
-def template(files: Layout, kind: ProcessType, *, python: str, of_the_system: bool, hardened: bool) -> bytes:
-    """The template of a process type; `hardened` says whether this manager can shield processes from the host."""
+def template(
+    files: Layout, kind: ProcessType, *, python: str, of_the_system: bool, hardened: bool, has_socket: bool = False
+) -> bytes:
+    """The template of a process type; `hardened` says whether this manager can shield processes from the host.
+
+    `has_socket`: there is a socket unit of the type, whose socket they are given.  It outlives them, whatever they do:
+    so they may fail as often as they like, for a unit that has failed too often would have systemd close it.
+    """
     root, stop = str(files.root), max(SHORTEST, kind.stop_timeout)
     return _TEMPLATE.format(
         owner=owner(files),
@@ -139,12 +152,14 @@ def template(files: Layout, kind: ProcessType, *, python: str, of_the_system: bo
         pattern=glob(root),
         wanted=WANTED,
         end=END,
-        interval=INTERVAL,
+        kind_of_start="notify" if kind.health == NOTIFY else "simple",
+        interval=0 if has_socket else INTERVAL,
         burst=BURST,
         python=word(python),
         stop=stop,
         hundredths=int(stop * 100),
-        more=bounds(files, kind, of_the_system=of_the_system, hardened=hardened),
+        more="".join(f"{line}\n" for line in _handed(files, kind, has_socket=has_socket))
+        + bounds(files, kind, of_the_system=of_the_system, hardened=hardened),
     ).encode()
 
 
@@ -152,6 +167,17 @@ def bounds(files: Layout, kind: ProcessType, *, of_the_system: bool, hardened: b
     """The lines of a service that bound what a process of this type may use and touch."""
     shield = _hardening(str(files.root), kind, of_the_system=of_the_system) if hardened else []
     return "".join(f"{line}\n" for line in [*_limits(kind), *shield])
+
+
+def _handed(files: Layout, kind: ProcessType, *, has_socket: bool) -> list[str]:
+    """The socket that the processes are given, and what they tell systemd."""
+    found = []
+    if has_socket:  # `NonBlocking` is said of all of them: they share that, and event loops cannot do without
+        found += [f"Sockets={socket_name(files, kind.name)}", "NonBlocking=yes"]
+    if kind.health == NOTIFY:  # the launcher holds a crashed process back within the time of its start
+        found += ["NotifyAccess=all", f"TimeoutStartSec={HELD_BACK + kind.boot_timeout:g}"]
+        found += [f"WatchdogSec={kind.watchdog:g}"] if kind.watchdog else []
+    return found
 
 
 def _limits(kind: ProcessType) -> list[str]:

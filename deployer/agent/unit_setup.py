@@ -11,7 +11,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Mapping, Optional, Sequence
+from typing import Collection, Mapping, Optional, Sequence
 
 from deployer.agent import durable, unit_files
 from deployer.agent.fault import point
@@ -75,12 +75,12 @@ class UnitSetup:
         if changed:
             self._systemctl.tell("daemon-reload")
 
-    def install(self, kinds: Sequence[ProcessType]) -> None:
-        """Have the templates of these process types."""
-        self.have(self.contents(kinds))
+    def install(self, kinds: Sequence[ProcessType], more: Mapping[str, bytes]) -> None:
+        """Have the templates of these process types, and the units `more` too."""
+        self.have({**more, **self.contents(kinds, sockets={*self.sockets(), *more})})
 
-    def contents(self, kinds: Sequence[ProcessType]) -> dict[str, bytes]:
-        """The templates of these process types, by name."""
+    def contents(self, kinds: Sequence[ProcessType], *, sockets: Collection[str] = ()) -> dict[str, bytes]:
+        """The templates of these process types, by name; a type that has one of these socket units is given it."""
         return {
             unit_files.template_name(self._files, kind.name): unit_files.template(
                 self._files,
@@ -88,6 +88,7 @@ class UnitSetup:
                 python=interpreter(),
                 of_the_system=self._systemctl.of_the_system,
                 hardened=self.shields(),
+                has_socket=unit_files.socket_name(self._files, kind.name) in sockets,
             )
             for kind in kinds
         }
@@ -103,22 +104,20 @@ class UnitSetup:
         """Whether there is a template for this process type: somebody may have removed it."""
         return (self._systemctl.units / unit_files.template_name(self._files, kind)).exists()
 
+    def sockets(self) -> list[str]:
+        """The names of the socket units."""
+        return sorted(path.name for path in self._ours(f"{self._files.app}-{self._files.target}-*.socket"))
+
     def remove(self) -> None:
         """Take away what `prepare` and `install` have made; the host starts nothing of this target any more."""
         named = f"{self._files.app}-{self._files.target}*"
-        found = [path for end in ("service", "timer") for path in self._systemctl.units.glob(f"{named}.{end}")]
-        ours = [path for path in found if _owner(path) == unit_files.owner(self._files)]
+        ours = [path for end in ("service", "timer") for path in self._ours(f"{named}.{end}")]
         if ours:
             durable.remove(self._systemctl.wants / unit_files.boot_name(self._files), name="systemd.disable")
             for path in ours:
                 durable.remove(path, name="systemd.unit")
             self._systemctl.tell("daemon-reload")
         durable.remove(self._files.root / unit_files.WANTED, name="systemd.folder")
-
-    def _keep(self, name: str, content: bytes) -> None:
-        kept = self._files.root / name
-        if not kept.exists() or kept.read_bytes() != content:
-            durable.write(kept, content, mode=0o600, name="systemd.program")
 
     def _write(self, name: str, content: bytes) -> bool:
         path = self._systemctl.units / name
@@ -131,6 +130,15 @@ class UnitSetup:
             self._claim(path)
         durable.write(path, content, name="systemd.unit")
         return True
+
+    def _ours(self, pattern: str) -> list[Path]:
+        found = self._systemctl.units.glob(pattern)
+        return [path for path in found if _owner(path) == unit_files.owner(self._files)]
+
+    def _keep(self, name: str, content: bytes) -> None:
+        kept = self._files.root / name
+        if not kept.exists() or kept.read_bytes() != content:
+            durable.write(kept, content, mode=0o600, name="systemd.program")
 
     def _claim(self, path: Path) -> None:
         """Refuse to replace what belongs to a target that is still there, or to nobody we know."""

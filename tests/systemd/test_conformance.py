@@ -36,11 +36,12 @@ def furnished(host) -> Host:
 def test_systemd_does_what_every_process_manager_must(furnished, user):
     variables = f"PYTHONPATH=/{PLACE}/site:/{PLACE} PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8"
     options = f"-q -p no:cacheprovider --tb=short -k systemd --basetemp=/srv/{user}/tests"
-    tests = "tests/agent/test_manager_conformance.py tests/agent/test_schedules.py tests/agent/test_systemd.py"
+    names = ("manager_conformance", "socket_conformance", "schedules", "systemd")
+    tests = " ".join(f"tests/agent/test_{name}.py" for name in names)
     ended = furnished.run(
-        f"cd /{PLACE} && {variables} timeout 800 python3 -m pytest {options} {tests} 2>&1",
+        f"cd /{PLACE} && {variables} timeout 1100 python3 -m pytest {options} {tests} 2>&1",
         user=user,
-        timeout=820,
+        timeout=1120,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout

@@ -1,0 +1,97 @@
+"""Which process has taken a connection of ours?  Many may accept on one socket; the kernel knows who did.
+
+The other end's inode comes from sock_diag(7), one question and one answer however busy the host is, or where that is
+not to be had from /proc/net; the processes that hold it from /proc/PID/fd.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from typing import Optional
+
+from deployer.agent import procfs
+
+QUICK, SLOW, GROWTH = 0.0005, 0.02, 1.5
+SOCK_DIAG, BY_FAMILY, REQUEST = 4, 20, 1  # linux/netlink.h, linux/sock_diag.h
+HEADER = struct.Struct("=IHHII")
+QUESTION = struct.Struct("=BBBxI")  # then the socket's id: two ports, two addresses, an interface, a cookie
+PORTS, ADDRESSES = struct.Struct("!HH"), struct.Struct("=16s16sIII")
+ANYWHERE = 0xFFFFFFFF
+INODE = HEADER.size + 4 + PORTS.size + ADDRESSES.size + 16  # where it is in an answer
+
+
+def taken(connection: socket.socket, pid: int, seconds: float) -> Optional[bool]:
+    """Whether the other end of our `connection` to this host was accepted by the family of `pid`; by anybody, for 0.
+
+    False too where nobody has within `seconds`; None where we may not see what that family holds.
+    """
+    deadline, pause = time.monotonic() + seconds, QUICK
+    while time.monotonic() < deadline:
+        inode = _inode(connection)
+        if inode:
+            return _has(pid, inode) if pid else True
+        time.sleep(pause)
+        pause = min(pause * GROWTH, SLOW)
+    return False
+
+
+def _inode(connection: socket.socket) -> int:
+    """The inode of the other end, 0 while it waits to be accepted or where it is gone."""
+    ours, theirs = connection.getsockname()[:2], connection.getpeername()[:2]
+    try:
+        return _asked(connection.family, theirs, ours)
+    except OSError:  # not every kernel and not every container lets us ask
+        return _listed(theirs[1], ours[1])
+
+
+def _asked(family: int, local: tuple[str, int], remote: tuple[str, int]) -> int:
+    addresses = [socket.inet_pton(family, address).ljust(16, b"\0") for address, _ in (local, remote)]
+    question = QUESTION.pack(family, socket.IPPROTO_TCP, 0, ANYWHERE) + PORTS.pack(local[1], remote[1])
+    question += ADDRESSES.pack(*addresses, 0, ANYWHERE, ANYWHERE)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, SOCK_DIAG) as kernel:
+        kernel.settimeout(1)
+        kernel.send(HEADER.pack(HEADER.size + len(question), BY_FAMILY, REQUEST, 1, 0) + question)
+        answer = kernel.recv(4096)
+    _, kind, _, _, _ = HEADER.unpack_from(answer)
+    if kind == BY_FAMILY:
+        return int(struct.unpack_from("=I", answer, INODE)[0])
+    error = -struct.unpack_from("=i", answer, HEADER.size)[0]
+    if error == 2:  # ENOENT: there is no such socket
+        return 0
+    raise OSError(error, os.strerror(error))
+
+
+def _listed(local: int, remote: int) -> int:
+    ends = f":{local:04X}", f":{remote:04X}"
+    for table in ("tcp6", "tcp"):
+        try:
+            with open(f"/proc/net/{table}", encoding="ascii") as file:
+                found = [line.split() for line in file if ends[0] in line and ends[1] in line]
+        except FileNotFoundError:  # no IPv6 here
+            continue
+        for fields in found:
+            if fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]) and fields[9] != "0":
+                return int(fields[9])
+    return 0
+
+
+def _has(pid: int, inode: int) -> Optional[bool]:
+    """Whether the family of `pid` holds the socket; looked for twice: it is accepted just before it is a descriptor."""
+    for _ in range(2):
+        folders = [f"/proc/{process.pid}/fd" for process in procfs.family(pid)]
+        if any(_holds(folder, f"socket:[{inode}]") for folder in folders):
+            return True
+        if folders and not any(os.access(folder, os.R_OK) for folder in folders):
+            return None
+        time.sleep(QUICK)
+    return False
+
+
+def _holds(folder: str, name: str) -> bool:
+    try:
+        return any(os.readlink(f"{folder}/{descriptor}") == name for descriptor in os.listdir(folder))
+    except OSError:  # ended meanwhile, or not ours to see
+        return False
