@@ -47,7 +47,7 @@ def begin(files: Layout, manager: ProcessManager) -> None:
     spec = stage.spec(files, state.version)
     known = pending.places(files)
     ports = formation.allocate(spec.launch.processes, known.ports, lambda _: True)
-    wanted = state.processes(formation.Places(ports, known.turns, known.sockets))
+    wanted = state.processes(formation.places(spec.launch.processes, ports, known.turns))
     manager.stop([instance.process for instance in manager.instances() if instance.process not in wanted])
     point("boot.start")
     manager.start(wanted, spec.types)

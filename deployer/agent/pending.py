@@ -113,7 +113,7 @@ def places(files: Layout) -> Places:
     """Where the processes of each type are: its ports, handed out for good, and its turn, by the last confirmed run."""
     try:
         known = json.loads((files.run / "ports").read_bytes())
-        return wire.decode(Places, known if "ports" in known else {"ports": known, "turns": {}, "sockets": []})
+        return wire.decode(Places, known if "ports" in known else {"ports": known})
     except FileNotFoundError:
         return Places()
     except ValueError as error:

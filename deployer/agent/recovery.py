@@ -180,7 +180,7 @@ def _as_it_was(files: Layout, spec: Spec, before: State, handed_out: Places) -> 
     """The processes of `before` in the places that they had, whatever the switch has `handed_out`."""
     known = pending.places(files)
     ports = formation.allocate(spec.launch.processes, {**handed_out.ports, **known.ports}, sockets.free)
-    wanted = before.processes(Places(ports, known.turns, known.sockets))
+    wanted = before.processes(formation.places(spec.launch.processes, ports, known.turns))
     routed = [spec.router.type] if spec.router.kind else []
     return Change(wanted, spec.types, turnover.strategies(spec.types, before.formation, routed))
 

@@ -94,8 +94,7 @@ def _change(
     """
     kinds = spec.launch.processes
     given = Places() if fresh else pending.places(host.files)
-    sockets_ = tuple(kind.name for kind in kinds if kind.listen == SOCKET)
-    here = Places(formation.allocate(kinds, given.ports, sockets.free), given.turns, sockets_)
+    here = formation.places(kinds, formation.allocate(kinds, given.ports, sockets.free), given.turns)
     ways = turnover.strategies(spec.types, after.formation, _routed(spec))
     present = [instance.process for instance in instances]
     own = [kind.name for kind in kinds if kind.binds_port and kind.listen != SOCKET]

@@ -13,6 +13,7 @@ from typing import Callable, Iterable, Mapping, Optional
 from deployer.core.errors import NotFound, UsageError
 from deployer.core.manifest import ProcessType
 from deployer.core.message import field, message
+from deployer.core.strategy import SOCKET
 from deployer.core.turn import TURN
 
 FIRST_PORT = 5000
@@ -54,12 +55,14 @@ class Process:
 class Places:
     """Where the processes of a formation are: the first port of each type, and the turn that it is in.
 
-    `sockets` are the types whose processes share the first port of their type, by a socket that is given to them.
+    `sockets` are the types whose processes share the first port of their type, by a socket that is given to them;
+    `timed` those that run at their times only, and have no place.
     """
 
     ports: dict[str, int] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
     sockets: tuple[str, ...] = ()
+    timed: tuple[str, ...] = ()
 
     def process(self, release: int, kind: str, ordinal: int) -> Process:
         """The process `kind.ordinal` of `release`."""
@@ -69,10 +72,20 @@ class Places:
         return Process(release, kind, turn * TURN + ordinal, port)
 
 
+def places(types: Iterable[ProcessType], ports: Mapping[str, int], turns: Mapping[str, int]) -> Places:
+    """The places of these types, whose first ports and turns these are."""
+    kinds = list(types)
+    sockets = tuple(kind.name for kind in kinds if kind.listen == SOCKET)
+    return Places(dict(ports), dict(turns), sockets, tuple(kind.name for kind in kinds if kind.schedule))
+
+
 def expand(release: int, formation: Mapping[str, int], places: Places) -> list[Process]:
     """The processes of a formation, in the order of the formation and their numbers."""
     return [
-        places.process(release, kind, ordinal) for kind, count in formation.items() for ordinal in range(1, count + 1)
+        places.process(release, kind, ordinal)
+        for kind, count in formation.items()
+        for ordinal in range(1, count + 1)
+        if kind not in places.timed
     ]
 
 

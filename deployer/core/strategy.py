@@ -20,13 +20,18 @@ def strategy(kind: ProcessType, *, routed: bool) -> str:
     Of a type that is to run `once` two must never run.  What binds a port of its own, with nobody to move the traffic
     to another one, can only go one by one.
     """
-    if kind.once or kind.schedule:
+    if alone(kind):
         return STOP_FIRST
     if kind.update == AUTO:
         return OVERLAP if kind.binds_port and (routed or kind.listen == SOCKET) else ROLLING
     if kind.update in (OVERLAP, DRAIN) and stuck(kind, routed=routed):
         return ROLLING
     return kind.update
+
+
+def alone(kind: ProcessType) -> bool:
+    """Whether the whole target has one of it at most."""
+    return kind.once or bool(kind.schedule)
 
 
 def stuck(kind: ProcessType, *, routed: bool) -> bool:

@@ -58,7 +58,7 @@ def turned(
         elif living:
             turn = _turn(places, coming, living, free, bound=kind in bound)
             turns[kind] = turns.get(kind, 0) if turn is None else turn
-    return Places(places.ports, {kind: turn for kind, turn in turns.items() if turn}, places.sockets)
+    return Places(places.ports, {kind: turn for kind, turn in turns.items() if turn}, places.sockets, places.timed)
 
 
 def _replaced(coming: Iterable[Process], living: Iterable[Process], again: Collection[str]) -> bool:

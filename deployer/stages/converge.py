@@ -14,7 +14,7 @@ from deployer.core.errors import NotFound
 from deployer.core.ledger import Run, rollback_target
 from deployer.core.names import release_name
 from deployer.core.release import Spec
-from deployer.stages import drift, formation
+from deployer.stages import drift, formation, placing
 from deployer.stages.run import Ran, bring_up, read_back
 from deployer.stages.staging import stage_missing
 from deployer.stages.target import Target
@@ -33,10 +33,10 @@ class Converged:
 def converge(target: Target) -> Converged:
     """Bring every host of this command to the target's current run; that of a rollback is staged there, too."""
     current = formation.current(target)
-    wanted = Wanted(current.release, dict(current.formation), stopped=current.stopped)
+    wanted = placing.placed(target, Wanted(current.release, dict(current.formation), stopped=current.stopped))
     releases = [current.release, *_kept_for_a_rollback(target)]
     looked = target.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
-    differing = {host: _differing(target, current, host, seen) for host, seen in looked.items()}
+    differing = {host: _differing(target, current, wanted, host, seen) for host, seen in looked.items()}
     found = {host: [*differing[host], *_missed(target, host, releases)] for host in looked}
     for version in releases:
         stage_missing(target, target.holding(version).call(requests.ReadSpec(version), Spec))
@@ -46,10 +46,10 @@ def converge(target: Target) -> Converged:
     return Converged(current.release, found, ran)
 
 
-def _differing(target: Target, current: Run, host: str, seen: requests.Looked) -> list[str]:
+def _differing(target: Target, current: Run, wanted: Wanted, host: str, seen: requests.Looked) -> list[str]:
     """What a switch has to mend on a host."""
     told = drift.found(target.ledger, host, seen)
-    run, share = target.ledger.run_of(host), target.share(host, current.formation)
+    run, share = target.ledger.run_of(host), wanted.share(target, host)
     if not told and run and (run.on(host), run.stopped) != (share, current.stopped):
         told.append("its share of the formation is another one now")
     return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployer.core.ledger import Ledger
 from deployer.core.requests import DRAINING, Looked
 
-ALIVE = ("up", "starting")
+ALIVE = ("up", "starting", "scheduled")
 
 
 def found(ledger: Ledger, host: str, seen: Looked, *, whole: bool = True) -> list[str]:

@@ -16,14 +16,14 @@ from deployer.core.ledger import FAILED, SUCCEEDED
 from deployer.core.names import release_name
 from deployer.core.release import Spec
 from deployer.hosts.session import Session
-from deployer.stages import aftermath, drift, upkeep
+from deployer.stages import aftermath, drift, placing, upkeep
 from deployer.stages.events import DONE, STEP, WARNING, Event, step
 from deployer.stages.staging import stage_missing
 from deployer.stages.target import Listener, Target
 from deployer.stages.wanted import HostOutcome, Wanted, record
 
 LAST_LINES = 20
-DOING = {"stop": "stopping", "start": "starting", "scale": "scaling", "restart": "restarting"}
+DOING = {"stop": "stopping", "start": "starting", "scale": "scaling", "restart": "restarting", "move": "moving"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def run(target: Target, version: int | None, *, cause: str = "run", tidy: bool =
     spec = target.holding(chosen).call(requests.ReadSpec(chosen), Spec, then=then)
     stage_missing(target, spec)
     run_release_command(target, spec)
-    ran = bring_up(target, Wanted(chosen, next_formation(target, spec)), cause=cause)
+    ran = bring_up(target, Wanted(chosen, next_formation(target, spec), alone=placing.alone(spec)), cause=cause)
     if ran.changed and tidy:
         upkeep.tidy(target)
     return ran
@@ -100,6 +100,13 @@ def _how(target: Target, ended: requests.Ended) -> str:
 
 
 def bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
+    """Switch every host to `wanted`; what the whole target has once goes to another host before that."""
+    wanted = placing.placed(target, wanted)
+    with placing.freed(target, wanted, lambda narrowed, less: _bring_up(narrowed, less, cause="move")):
+        return _bring_up(target, wanted, cause=cause)
+
+
+def _bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
     """Switch every host to `wanted`; confirm by the ledger's record; read the end state back."""
     release, previous = target.ledger.release(wanted.version), target.ledger.current
     attempt = target.operator.token()
@@ -130,7 +137,7 @@ def _recorded(target: Target, wanted: Wanted) -> bool:
         run = target.ledger.run_of(host)
         if run is None or (run.release, run.on(host), run.stopped) != (
             wanted.version,
-            target.share(host, wanted.formation),
+            wanted.share(target, host),
             wanted.stopped,
         ):
             return False
@@ -193,7 +200,7 @@ def _request(target: Target, session: Session, wanted: Wanted, attempt: str, cau
     return requests.Prepare(
         attempt=attempt,
         version=wanted.version,
-        formation=target.share(session.host.name, wanted.formation),
+        formation=wanted.share(target, session.host.name),
         stopped=wanted.stopped,
         restart=list(wanted.restart),
         cause=cause,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from deployer.core.errors import DeployError
@@ -13,12 +13,27 @@ from deployer.stages.target import Target
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to run: a release with a formation, or (`stopped`) nothing; `restart` names what starts anew."""
+    """What is to run: a release with a formation, or (`stopped`) nothing; `restart` names what starts anew.
+
+    `alone` are the types of which the whole target has one at most (None: not looked up yet), `placed` the host that
+    has each (stages/placing.py).
+    """
 
     version: int
     formation: dict[str, int]
     stopped: bool = False
     restart: tuple[str, ...] = ()
+    alone: tuple[str, ...] | None = None
+    placed: Mapping[str, str] = field(default_factory=dict)
+
+    def share(self, target: Target, host: str) -> dict[str, int]:
+        """What `host` has of the formation."""
+        counts, alone = target.share(host, self.formation), self.alone or ()
+        return {
+            kind: min(count, 1) if kind in alone else count
+            for kind, count in counts.items()
+            if kind not in alone or self.placed.get(kind) == host
+        }
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,7 @@ def record(
         "at": target.operator.now(),
         "attempt": attempt,
         "error": error,
-        "hosts": {s.host.name: target.share(s.host.name, wanted.formation) for s in target.chosen},
+        "hosts": {s.host.name: wanted.share(target, s.host.name) for s in target.chosen},
         "whole": target.whole,
     }
     return target.book.append("run", body, written=written, then=then)
