@@ -10,8 +10,8 @@ build:
   pack: commands
   commands: ['true']
 processes:
-  web: {health: /up, boot_timeout: 5s, stop_timeout: 2s}
-  worker: {boot_timeout: 5s, stop_timeout: 2s, healthy_time: 300ms}
+  web: {health: /up, boot_timeout: 8s, stop_timeout: 4s}
+  worker: {boot_timeout: 8s, stop_timeout: 4s, healthy_time: 300ms}
 config:
   required: [DATA_DIR]
 """

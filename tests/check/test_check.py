@@ -122,3 +122,51 @@ def test_a_variable_that_the_release_command_misses_is_named(tmp_path, checked):
     rows = one.json(*one.more, code=50)["checks"]
     assert [(row["check"], row["result"]) for row in rows] == [("release", "fail"), ("start", "skipped")]
     assert rows[0]["found"] == "ended with code 1: missed DATABASE_URL"
+
+
+HANDED = """\
+import os, signal, socket, sys, threading
+mine = socket.socket(fileno=3)
+mine.setblocking(True)
+assert os.environ["LISTEN_PID"] == str(os.getpid())
+stopping = threading.Event()
+
+
+def stop(*_):
+    stopping.set()
+    socket.create_connection(mine.getsockname()[:2]).close()
+
+
+signal.signal(signal.SIGTERM, stop)
+print("takes what it is given", flush=True)
+while not stopping.is_set():
+    with mine.accept()[0] as connection:
+        if connection.recv(9999):
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nok\\n")
+"""
+SAYS_SO = """\
+import os, socket, time
+print("works", flush=True)
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(READY, os.environ["NOTIFY_SOCKET"].replace("@", "\\0"))
+time.sleep(99)
+"""
+
+
+def test_a_type_that_is_given_its_socket_is_given_one(tmp_path, checked):
+    one = checked(
+        app_of(tmp_path / "app", HANDED, [f"web: {{{PROGRAM}, listen: socket, health: /up, stop_timeout: 9s}}"])
+    )
+    rows = one.json(*one.more)["checks"]
+    assert {row["result"] for row in rows if row["check"] != "user"} == {"pass"}
+    assert {"port", "requests", "two", "crash"} <= {row["check"] for row in rows}
+
+
+def test_a_type_that_says_when_it_is_ready_is_heard(tmp_path, checked):
+    said = SAYS_SO.replace("READY", 'b"READY=1"')
+    one = checked(app_of(tmp_path / "app", said, [f"worker: {{{PROGRAM}, health: notify, boot_timeout: 5s}}"]))
+    assert one.json(*one.more)["ok"]
+    (one.folder / "program.py").write_text(SAYS_SO.replace("READY", 'b"STATUS=soon"'))
+    commit(one.folder)
+    (row,) = (row for row in one.json(*one.more, code=50)["checks"] if row["result"] == "fail")
+    assert row["check"] == "start"
+    assert "has not said READY=1" in row["found"]

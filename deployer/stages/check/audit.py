@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer import settings as settings_
+from deployer.agent.layout import Layout
 from deployer.builds.store import Build
 from deployer.core import formation, wire
 from deployer.core.manifest import Launch, ProcessType
-from deployer.core.message import fields
 from deployer.core.secret import Secret
-from deployer.core.strategy import SOCKET
-from deployer.settings import TargetSettings, read_sources
+from deployer.settings import LOCAL, TargetSettings, read_sources
 from deployer.stages.check import judge, release_command, seen
 from deployer.stages.check.bench import Bench
 from deployer.stages.check.further import FURTHER
@@ -26,7 +25,6 @@ from deployer.stages.check.scene import NOBODY, Scene, here, other_user, scratch
 from deployer.stages.events import Report, step
 from deployer.stages.project import Project
 
-NOTIFY = "notify"
 POLITE = 5.0  # seconds that a process has to end where its end is not what is asked
 
 
@@ -52,7 +50,7 @@ def audit(project: Project, name: str | None, build: Build, asked: Asked, *, rep
         return _refused(launch, kinds, lacking, environ)
     rows, usable = [], True
     with scratch(Path(tempfile.gettempdir())) as root:
-        played, bench = here(settings, root), Bench(root, list(variables.values()))
+        played, bench = here(settings, root), Bench(Layout(root, project.settings.app, LOCAL), variables.values())
         with staged(project, (build.id, build.commit), played, variables, report) as target:
             if launch.release_command:
                 row, usable = release_command.twice(target, variables, bench.hidden)
@@ -75,13 +73,7 @@ def chosen(launch: Launch, settings: TargetSettings, names: Sequence[str]) -> li
             raise formation.no_such_type(name, types)
     counts = formation.default_formation(launch.processes, settings.formation)
     running = {kind.name for kind in launch.processes if counts.get(kind.name) or kind.schedule}
-    return [_playable(kind) for kind in launch.processes if kind.name in (names or running)]
-
-
-def _playable(kind: ProcessType) -> ProcessType:
-    """The type as it can be tried where no process manager hears its READY=1."""
-    values = {name: getattr(kind, name) for name in fields(ProcessType)}
-    return ProcessType(**{**values, "health": ""}) if kind.health == NOTIFY else kind
+    return [kind for kind in launch.processes if kind.name in (names or running)]
 
 
 def _refused(
@@ -99,8 +91,6 @@ def _refused(
 
 
 def _rows(scene: Scene, kind: ProcessType, given: Sequence[str]) -> list[Row]:
-    if kind.listen == SOCKET:
-        return [skipped("start", kind.name, "its socket comes from the process manager, and none is here")]
     with step(scene.report, f"{kind.name}: does it start, serve and stop", ""):
         life = seen.live(scene, kind)
     rows = judge.judged(judge.Case(kind, life, given, sorted(scene.environ)))

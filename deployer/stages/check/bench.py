@@ -12,18 +12,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from deployer.agent import leftovers, procfs, readiness, sockets, started
 from deployer.agent.environment import PATH
+from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, UP, Instance, ProcessManager
+from deployer.agent.notices import Notices
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 from deployer.core.secret import Secret
+from deployer.core.strategy import SOCKET
+from deployer.core.turn import TURN
 
 PORTS = range(20000, 30000)  # below those that the kernel gives to clients
 PAUSE, SETTLED, LAST = 0.01, 0.3, 3.0  # seconds: between two looks, for a second look, for what is killed
@@ -82,23 +86,29 @@ class Life:
 class Bench:
     """What launches the processes of the releases below `root`; `values` never leave here."""
 
-    def __init__(self, root: Path, values: list[Secret]) -> None:
-        self.root = root
+    def __init__(self, files: Layout, values: Collection[Secret]) -> None:
+        self.files, self.root = files, files.root
+        self._notices = Notices(str(files.root))
         self._hidden = sorted((v.reveal() for v in values if len(v.reveal()) > 3), key=len, reverse=True)
         self._next = iter([*PORTS[os.getpid() * 16 % len(PORTS) :], *PORTS])
         self._lives: dict[Process, Life] = {}
         self._count = 0
 
     def process(self, kind: ProcessType, number: int = 1, *, release: int = 1) -> Process:
-        """A process of this type, with a port that is free."""
+        """A process of this type, with a port that is free; on it the launcher binds the socket of one that gets it.
+
+        That one is a rehearsal for its launcher: number 0 of some turn.
+        """
         port = next(port for port in self._next if sockets.free(port))
-        return Process(release, kind.name, number, port)
+        return Process(release, kind.name, (number - 1) * TURN if kind.listen == SOCKET else number, port)
 
     def launch(self, process: Process) -> Life:
         """Launch it; `end` or `life` must follow."""
         self._count += 1
         output = self.root / "output" / f"{self._count}-{process.name}"
         output.parent.mkdir(mode=0o700, exist_ok=True)  # it may hold secrets
+        key = started.key(process.release, process.type, process.number)
+        self._notices.listen(key)
         program = f"{self.root}/releases/v{process.release}/agent.pyz"
         words = ["launch", process.type, str(process.number), "--port", str(process.port)]
         with output.open("wb") as file:
@@ -111,7 +121,6 @@ class Bench:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        key = started.key(process.release, process.type, process.number)
         self._lives[process] = made = Life(process, launched, output, key)
         return made
 
@@ -129,7 +138,7 @@ class Bench:
     def await_ready(self, life: Life, kind: ProcessType) -> Start:
         """Wait until it is ready, by the very rules of a run; or has failed."""
         begun = time.monotonic()
-        watcher = cast("ProcessManager", self)  # of a manager it needs `instances` and `tail` alone
+        watcher = cast("ProcessManager", self)  # of a manager it needs what tells, and nothing that does
         try:
             readiness.await_ready(watcher, [life.process], {kind.name: kind}, check=lambda: None)
         except RunFailed as error:
@@ -145,6 +154,11 @@ class Bench:
     def instances(self) -> list[Instance]:
         """What was launched, as a process manager would tell it."""
         return [self._instance(life) for life in self._lives.values()]
+
+    def said_ready(self, process: Process) -> bool:
+        """Whether it has said READY=1 (sd_notify(3))."""
+        life = self._lives[process]
+        return self._notices.ready(life.record, life.pid)
 
     def tail(self, process: Process, lines: int) -> bytes:
         """The last lines that it wrote."""
@@ -191,6 +205,7 @@ class Bench:
         with contextlib.suppress(subprocess.TimeoutExpired):
             life.launched.wait(LAST)
         self._lives.pop(life.process, None)
+        self._notices.forget(life.record)
         if forget:
             started.forget(str(self.root), life.record)
 

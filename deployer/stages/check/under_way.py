@@ -80,13 +80,13 @@ class Callers:
             connection.request("GET", self._path, headers=HEADERS)
             connection.getresponse().read()
         except TimeoutError:
-            return "got no answer"
+            return "got no answer in time"
         except http.client.IncompleteRead:
-            return "got half of its answer"
+            return "got half an answer"
         except (http.client.RemoteDisconnected, ConnectionError):
-            return "was cut off without an answer"
+            return "got no answer, but a closed connection"
         except (OSError, http.client.HTTPException) as error:
-            return f"failed ({type(error).__name__})"
+            return f"got no answer ({type(error).__name__})"
         finally:
             connection.close()
         return "ok"
