@@ -1,12 +1,12 @@
 """How does a route come back when systemd starts caddy, or loads its Caddyfile, anew?
 
 By a unit of ours, wanted by caddy's own: it runs after each start and each reload of it, and tells it the stored route
-once more.  Where systemd is not the system's own, or does not run caddy, the next command does.
+once more.  A user's systemd knows nothing of caddy's unit: there it runs after the boot alone.  Where there is no
+systemd, or caddy is none of its units, the next command that changes what runs tells it.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -25,10 +25,7 @@ _UNIT = """\
 [Unit]
 Description={app} on {target}: its route in caddy
 ConditionPathExists={root}/{program}
-After={caddy}
-PartOf={caddy}
-ReloadPropagatedFrom={caddy}
-
+{more}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
@@ -37,8 +34,9 @@ ExecStart={command}
 ExecReload={command}
 
 [Install]
-WantedBy={caddy}
+WantedBy={wanted_by}
 """
+_OF_THE_SYSTEM = f"After={CADDY}\nPartOf={CADDY}\nReloadPropagatedFrom={CADDY}\n"
 
 
 def main(arguments: list[str]) -> None:
@@ -64,18 +62,18 @@ def name(files: Layout) -> str:
 
 
 def install(files: Layout) -> None:
-    """Have the unit, where the system's own systemd keeps this target's processes and runs caddy."""
-    if os.geteuid() != 0 or not (files.root / unit_files.PROGRAM).exists():
+    """Have the unit, where systemd keeps this target's processes and, if it is the system's own, caddy."""
+    if not (files.root / unit_files.PROGRAM).exists():
         return
     systemctl = Systemctl()
-    if not systemctl.answers() or not systemctl.knows(CADDY):
-        return
     unit, link = systemctl.units / name(files), _link(systemctl, files)
-    content = _content(files)
-    if unit.exists() and unit.read_bytes() == content and link.is_symlink():
+    content = _content(files, of_the_system=systemctl.of_the_system)
+    if link.is_symlink() and unit.exists() and unit.read_bytes() == content:
         return
-    durable.write(unit, content, name="router.unit")
+    if not systemctl.answers() or (systemctl.of_the_system and not systemctl.knows(CADDY)):
+        return
     durable.make_directory(link.parent)
+    durable.write(unit, content, name="router.unit")
     durable.point_link(link, f"../{unit.name}", name="router.enable")
     systemctl.tell("daemon-reload")
     systemctl.tell("start", unit.name, options=["--no-block"])
@@ -83,8 +81,6 @@ def install(files: Layout) -> None:
 
 def remove(files: Layout) -> None:
     """Have no such unit."""
-    if os.geteuid() != 0:
-        return
     systemctl = Systemctl()
     unit = systemctl.units / name(files)
     if unit.exists() and unit.read_bytes().startswith(unit_files.owner(files).encode() + b"\n"):
@@ -94,10 +90,11 @@ def remove(files: Layout) -> None:
 
 
 def _link(systemctl: Systemctl, files: Layout) -> Path:
-    return systemctl.units / f"{CADDY}.wants" / name(files)
+    wants = systemctl.units / f"{CADDY}.wants" if systemctl.of_the_system else systemctl.wants
+    return wants / name(files)
 
 
-def _content(files: Layout) -> bytes:
+def _content(files: Layout, *, of_the_system: bool) -> bytes:
     words = (str(files.root), files.app, files.target)
     arguments = " ".join(unit_files.word(word).replace("$", "$$") for word in words)
     return _UNIT.format(
@@ -106,6 +103,7 @@ def _content(files: Layout) -> bytes:
         target=files.target,
         root=unit_files.plain(str(files.root)),
         program=unit_files.PROGRAM,
-        caddy=CADDY,
+        more=_OF_THE_SYSTEM if of_the_system else "",
+        wanted_by=CADDY if of_the_system else "default.target",
         command=f"{unit_files.word(interpreter())} -IS {unit_files.PROGRAM} router {arguments}",
     ).encode()

@@ -15,6 +15,7 @@ PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd"),
     *("openssh-server", "python3", "sudo", "iproute2", "procps", "curl"),
 )
+ROUTERS = {"bookworm": ("caddy", "nginx")}  # they do not run unless a test says so; Debian 11 has no caddy
 
 
 def cache() -> Path:
@@ -29,7 +30,7 @@ def base(suite: str) -> Path:
         LabError: the mirror does not answer, or mmdebstrap fails.
 
     """
-    recipe = repr((suite, PACKAGES, SETUP.read_text()))
+    recipe = repr((suite, _packages(suite), SETUP.read_text()))
     bases = cache() / "bases"
     made = bases / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     bases.mkdir(parents=True, exist_ok=True)
@@ -43,9 +44,13 @@ def base(suite: str) -> Path:
     return made
 
 
+def _packages(suite: str) -> tuple[str, ...]:
+    return (*PACKAGES, *ROUTERS.get(suite, ()))
+
+
 def _make(suite: str, into: Path) -> None:
     call(
-        *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
+        *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(_packages(suite))}"),
         f"--customize-hook=chroot \"$1\" sh -eu < '{SETUP}'",
         *(suite, into, _mirror()),
         timeout=600,

@@ -11,6 +11,9 @@ rm -f /etc/ssh/ssh_host_*  # each host is given its own
 printf 'HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nUseDNS no\n' > /etc/ssh/sshd_config.d/lab.conf
 
 systemctl enable --quiet ssh systemd-networkd
+for router in caddy nginx; do
+    if [ -e "/lib/systemd/system/$router.service" ]; then systemctl disable --quiet "$router"; fi
+done
 systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
     console-getty.service getty@.service systemd-networkd-wait-online.service systemd-resolved.service
 : > /etc/machine-id

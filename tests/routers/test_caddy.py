@@ -75,8 +75,8 @@ def test_a_domain_stands_beside_sites_that_caddy_serves_over_https_already(progr
     wait_for(lambda: answers_securely(program.tls_port, "shop.localhost") == "one")
     wait_for(lambda: answers_securely(program.tls_port, "blog.localhost") == "two")
     assert get_securely(program.tls_port, "their.localhost") == "secured"
-    for app in roots:
-        router_of(roots[app], Router("caddy", (f"{app}.localhost",), admin=program.admin)).remove()
+    for app, root in roots.items():
+        router_of(root, Router("caddy", (f"{app}.localhost",), admin=program.admin)).remove()
     assert program.servers() == before
 
 

@@ -1,0 +1,92 @@
+"""A route is there again after every start of its router, every load of its Caddyfile, and every boot of its host."""
+
+import pytest
+
+from tests.e2e.deployed import eventually
+from tests.fleet import inside
+
+from .one_host import PORT, OneHost
+
+PUBLIC = 8080
+THEIRS = {
+    "caddy": ("etc/caddy/Caddyfile", "http://:8081 {\n\trespond theirs\n}\n"),
+    "nginx": ("etc/nginx/conf.d/theirs.conf", "server { listen 8081; location / { return 200 theirs; } }\n"),
+}
+
+
+@pytest.fixture(scope="module", params=["root", "deploy"])
+def user(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=["caddy", "nginx"])
+def routed(request, user, lab, tmp_path_factory):
+    """The app behind the service that Debian's package brings, beside a site of somebody else's."""
+    kind = request.param
+    if (kind, user) == ("nginx", "deploy"):
+        pytest.xfail("who may not write into /etc/nginx cannot use it")
+    host = lab.fresh_hosts(1)[0]
+    path, text = THEIRS[kind]
+    (host.root / path).write_text(text)
+    host.run(f"systemctl enable --quiet --now {kind}")
+    made = OneHost(lab, host, tmp_path_factory.mktemp(kind), user)
+    settings = (made.tiny.folder / "deploy.yaml").read_text()
+    made.kind = kind
+    made.tiny.settings(f"{settings}    router: {{kind: {kind}, port: {PUBLIC}}}\n")
+    made.tiny.say("first")
+    made.deploy("ship")
+    yield made
+    made.deploy("stop")
+
+
+def is_routed(one: OneHost, text: str = "first") -> None:
+    """In bounded time the app is reached at the public port, and the other site at its own."""
+    eventually(lambda: inside.get(one.host, PUBLIC, "/") == text, seconds=60, what=f"the router to say {text}")
+    assert inside.get(one.host, 8081, "/") == "theirs"
+    path, written = THEIRS[one.kind]
+    assert (one.host.root / path).read_text() == written
+
+
+def test_the_app_is_reached_through_the_router(routed):
+    is_routed(routed)
+    assert {row["port"] for row in routed.json("ps")["processes"] if row["port"]} >= {PORT}
+    (told,) = routed.json("router", "show")["hosts"]
+    assert told["router"] == routed.kind
+
+
+@pytest.mark.parametrize("word", ["restart", "reload", "stop"])
+def test_the_route_is_there_again_after(routed, word):
+    routed.host.run(f"systemctl {word} {routed.kind}")
+    if word == "stop":
+        routed.host.run(f"systemctl start {routed.kind}")
+    if routed.user != "root":  # a user's systemd does not hear of it
+        assert "no route" in routed.json("router", "show", code=50)["error"]["message"]
+        routed.deploy("maintenance", "off")
+    is_routed(routed)
+
+
+def test_the_route_is_there_again_after_a_reboot(routed):
+    routed.host.reboot()
+    is_routed(routed)
+    routed.host.power_cut()
+    routed.host.boot()
+    is_routed(routed)
+
+
+def test_maintenance_outlasts_a_reboot(routed):
+    routed.deploy("maintenance", "on", "--message", "soon")
+    routed.host.reboot()
+    closed = "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/"
+    eventually(lambda: routed.host.run(closed, check=False).stdout == "503", seconds=60, what="the router to say 503")
+    routed.deploy("maintenance", "off")
+    is_routed(routed)
+
+
+def test_a_target_that_loses_its_router_leaves_no_unit_behind(routed):
+    routed.settings()
+    routed.deploy("ship")
+    units = "find /etc/systemd /home/deploy/.config -name '*-router.service'"
+    assert routed.host.run(units, check=False).stdout == ""
+    routed.host.run(f"systemctl restart {routed.kind}")
+    eventually(lambda: inside.get(routed.host, 8081, "/") == "theirs", seconds=60, what="their site")
+    assert inside.get(routed.host, PUBLIC, "/") is None
