@@ -28,6 +28,7 @@ GRACE, PAUSE = 10.0, 0.05
 def reserve(request: requests.Reserve, host: Host) -> requests.Reserved:
     """Take a number; what ended without a word before is noted."""
     oneoffs.sweep(host.files)
+    oneoffs.tidy(host.files)
     return requests.Reserved(oneoffs.reserve(host.files, request.least))
 
 
@@ -69,8 +70,7 @@ def end_one_off(request: requests.EndOneOff, host: Host) -> requests.OneOffEnded
         raise NotFound(f"there is no process {KIND}.{request.number}", hint="`deploy ps` lists those that run")
     pid = next((pid for known, pid in oneoffs.living(files) if known.number == one.number), None)
     if pid is not None and one.unit:
-        name = unit_files.unit_name(files, one.process)
-        Systemctl().tell("stop", name, patience=GRACE + 2 * one.stop_timeout)
+        _end_unit(files, one)
     elif pid is not None:
         _end_kept(files, one)
     return requests.OneOffEnded(one.release, _end_of(files, one))
@@ -149,6 +149,15 @@ def _start_keeper(files: Layout, one: oneoffs.OneOff, lock: int) -> None:
             oneoffs.end(files, one, "could not be started")
             raise RunFailed(f"{one.name} could not be started: its keeper ended with code {keeper.poll()}")
         time.sleep(PAUSE)
+
+
+def _end_unit(files: Layout, one: oneoffs.OneOff) -> None:
+    name = unit_files.unit_name(files, one.process)
+    try:
+        Systemctl().tell("stop", name, patience=GRACE + 2 * one.stop_timeout)
+    except RunFailed:
+        if oneoffs.ended(files, one.number) is None:  # else it has just ended by itself, and its unit is gone
+            raise
 
 
 def _end_kept(files: Layout, one: oneoffs.OneOff) -> None:

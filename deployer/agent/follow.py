@@ -14,6 +14,7 @@ from typing import Callable, Optional, Sequence
 from deployer.agent import ledger, pending, rehearsal
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
+from deployer.agent.managers import ProcessManager
 from deployer.core import requests, wire
 from deployer.core.errors import NotFound
 from deployer.core.formation import Process, expand, selected
@@ -34,9 +35,19 @@ def logs(request: requests.Logs, host: Host) -> requests.Done:
         _Following(request, host).run(chosen)
         return requests.Done()
     for process in chosen:
-        for at, line in host.manager.entries(process, request.lines):
+        for at, line in _keeping(host, process).entries(process, request.lines):
             _emit(host, process, at, line + b"\n")
     return requests.Done()
+
+
+def _keeping(host: Host, process: Process) -> ProcessManager:
+    """Who has what it wrote: the manager, or for a one-off that was begun before systemd served here, its log."""
+    if process.type != KIND or not host.manager.dated:
+        return host.manager
+    from deployer.agent import oneoffs, supervisor  # noqa: PLC0415 - few have any
+
+    one = oneoffs.read(host.files, process.number)
+    return supervisor.Supervisor(host.files) if one is not None and not one.unit else host.manager
 
 
 def _emit(host: Host, process: Process, at: float, text: bytes) -> None:
@@ -82,12 +93,14 @@ class _Following:
         """
         self._wanted = {_name(process) for process in chosen}
         new = [process for process in chosen if _name(process) not in self._followed]
-        if new:
-            self._followed |= {_name(process) for process in new}
-            self._threads.append(threading.Thread(target=self._follow, args=(new, lines, since), daemon=True))
+        self._followed |= {_name(process) for process in new}
+        managers = [_keeping(self._host, process) for process in new]
+        for manager in {id(manager): manager for manager in managers}.values():
+            its = [process for process, other in zip(new, managers) if other is manager]
+            self._threads.append(threading.Thread(target=self._follow, args=(manager, its, lines, since), daemon=True))
             self._threads[-1].start()
 
-    def _follow(self, processes: Sequence[Process], lines: int, since: float) -> None:
+    def _follow(self, manager: ProcessManager, processes: Sequence[Process], lines: int, since: float) -> None:
         names = {_name(process) for process in processes}
 
         def emit(process: Process, at: float, text: bytes) -> None:
@@ -95,7 +108,7 @@ class _Following:
                 _emit(self._host, process, at, text)
 
         try:
-            self._host.manager.follow(processes, lines, emit, self._leaver(names))
+            manager.follow(processes, lines, emit, self._leaver(names))
         except BaseException as error:  # noqa: BLE001 - raised again where the request is answered
             self._failed.append(error)
         self._followed -= names

@@ -48,7 +48,7 @@ def keep(files: Layout, one: oneoffs.OneOff) -> None:
     )
     _note_start(folder, process.pid)
     signal.signal(signal.SIGTERM, lambda *_: _pass_on(process))
-    with contextlib.closing(Log(f"{files.log}/v{one.release}-{one.name}.log")) as log:
+    with contextlib.closing(Log(oneoffs.log(files, one))) as log:
         _relay(process, log)
     oneoffs.end(files, one, oneoffs.sentence(one, *oneoffs.words(process.wait())))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ from deployer.core.oneoffs import KIND
 
 FOLDER, WANTED, STARTED, ENDED, LOCK = "run/oneoffs", "wanted.json", "started.json", "ended.json", "lock"
 CUT_OFF = "was cut off, and nobody saw how"
+KEPT = 100  # that have ended, whatever became of their releases
 YOUNG = 60.0  # seconds in which one may be noted already and not run yet
 DEAD = ("inactive", "failed")
 
@@ -130,7 +132,7 @@ def words(returncode: int) -> tuple[str, str]:
 
 def living(files: Layout) -> list[tuple[OneOff, int]]:
     """Those that go on, each with its process id (0 where it is only just beginning), oldest first."""
-    open_ones = [one for one in begun(files) if ended(files, one.number) is None]
+    open_ones = _open(files)
     units = _units(files) if any(one.unit for one in open_ones) else {}
     found = []
     for one in open_ones:
@@ -146,17 +148,44 @@ def sweep(files: Layout) -> list[OneOff]:
     The host lost its power then, or a keeper was killed.
     """
     alive = {one.number for one, _ in living(files)}
-    for one in begun(files):
-        if one.number not in alive and time.time() - one.at > YOUNG and ended(files, one.number) is None:
+    for one in _open(files):
+        if one.number not in alive and time.time() - one.at > YOUNG:
             end(files, one, CUT_OFF)
-    return [one for one in begun(files) if ended(files, one.number) is None]
+    return _open(files)
+
+
+def tidy(files: Layout) -> None:
+    """Forget all but the newest of those that have ended, and the numbers that were never used."""
+    left = {one.number for one in _open(files)}
+    for number in _numbers(files)[:-KEPT]:
+        if number not in left:
+            _forget(files, number)
 
 
 def forget(files: Layout, release: int) -> None:
-    """Remove what ended, and ran from a release that is pruned; the newest number stays taken."""
+    """Forget those that ran from a release that is pruned; the newest number stays taken."""
     for one in begun(files):
-        if one.release == release and one.number != max(_numbers(files)):
-            durable.remove(folder(files, one.number), name="oneoff.forget")
+        if one.release == release and one.number != _numbers(files)[-1]:
+            _forget(files, one.number)
+
+
+def log(files: Layout, one: OneOff) -> str:
+    """Where its keeper writes what it says."""
+    return f"{files.log}/v{one.release}-{one.name}.log"
+
+
+def _open(files: Layout) -> list[OneOff]:
+    """Those whose end nobody has noted."""
+    ids = [number for number in _numbers(files) if not os.path.exists(f"{folder(files, number)}/{ENDED}")]
+    found = (read(files, number) for number in ids)
+    return [one for one in found if one is not None]
+
+
+def _forget(files: Layout, number: int) -> None:
+    one = read(files, number)
+    for path in glob.glob(f"{glob.escape(log(files, one))}*") if one else ():
+        durable.remove(path, name="oneoff.log")
+    durable.remove(folder(files, number), name="oneoff.forget")
 
 
 def started(files: Layout, number: int) -> dict[str, Any]:

@@ -64,6 +64,20 @@ def test_a_number_is_never_given_again(shipped):
     assert names == {"run.4", "run.5", "run.6", "run.7"}
 
 
+def test_the_newest_hundred_are_known(shipped):
+    shipped.deploy("exec", "-d", "--", "sleep", "1000")
+    shipped.deploy("exec", "-d", "--", "echo", "old")
+    folder = shipped.root / "run" / "oneoffs"
+    eventually((folder / "2" / "ended.json").exists, what="its end")
+    for number in range(3, 103):
+        (folder / str(number)).mkdir()  # as one does whose operator was killed
+    assert shipped.deploy("exec", "-d", "--", "true") == "run.103"
+    assert not (folder / "2").exists()
+    assert not list((shipped.root / "log").glob("*run.2.log"))
+    shipped.deploy("logs", "run.2", code=3)
+    assert shown(shipped, "run.1")["state"] == "up"
+
+
 def test_the_end_of_its_operator_leaves_it_alone(shipped, tmp_path):
     process = shipped.start("exec", "-d", "--", "sh", "-c", f"touch {tmp_path}/begun; exec sleep 1000")
     eventually((tmp_path / "begun").exists, what="its command to begin")

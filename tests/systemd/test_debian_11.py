@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.e2e.deployed import eventually
+
 from .one_host import OneHost
 from .test_boot import one_release_runs
 
@@ -19,6 +21,9 @@ def test_an_app_is_deployed_logged_hardened_and_booted(lab, tmp_path, user):
     assert "NoNewPrivs:\t1" in host.run(f"cat /proc/{pid}/status").stdout
     mounts = host.run(f"readlink /proc/1/ns/mnt /proc/{pid}/ns/mnt").stdout.splitlines()
     assert mounts[0] != mounts[1]
+    name = one.deploy("exec", "-d", "--as", "web", "--", "sh", "-c", "echo begun; exec sleep 1000")
+    eventually(lambda: one.deploy("logs", name) == f"{name} | begun", seconds=30, what="its line")
+    assert "was killed by SIGTERM after" in one.deploy("exec", "--stop", name)
     host.power_cut()
     host.boot()
     one_release_runs(one, "first")

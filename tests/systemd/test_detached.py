@@ -88,6 +88,16 @@ def test_one_that_is_watched_has_the_limits_of_its_type(bounded):
     assert "1234" not in bounded.deploy("exec", "--", "sh", "-c", "ulimit -n")
 
 
+def test_before_the_first_run_it_has_a_keeper(lab, host, tmp_path, bounded):
+    other = OneHost(lab, host, tmp_path, bounded.user)
+    other.tiny.settings((other.folder / "deploy.yaml").read_text().replace("app: tiny", "app: other"))
+    other.tiny.say("unborn")
+    other.deploy("release")
+    assert other.deploy("exec", "-d", "--release", "v1", "--", "sh", "-c", "echo here; exec sleep 1000") == "run.1"
+    eventually(lambda: other.deploy("logs", "run.1") == "run.1 | here", seconds=30, what="its line")
+    assert "SIGTERM" in other.deploy("exec", "--stop", "run.1")
+
+
 def test_a_reboot_ends_it_and_that_is_told(bounded):
     name = bounded.deploy("exec", "-d", "--", "sleep", "1000")
     bounded.host.reboot()
