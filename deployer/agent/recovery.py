@@ -182,7 +182,8 @@ def _as_it_was(files: Layout, spec: Spec, before: State, handed_out: Places) -> 
     ports = formation.allocate(spec.launch.processes, {**handed_out.ports, **known.ports}, sockets.free)
     wanted = before.processes(formation.places(spec.launch.processes, ports, known.turns))
     routed = [spec.router.type] if spec.router.kind else []
-    return Change(wanted, spec.types, turnover.strategies(spec.types, before.formation, routed))
+    ways = turnover.strategies(spec.types, before.formation, routed)
+    return Change(wanted, spec.types, ways, handing=set(handed_out.sockets) ^ set(known.sockets))
 
 
 def _serving(before: pending.State | None) -> str:

@@ -22,12 +22,22 @@ Reroute = Callable[[Sequence[Process]], None]
 
 @message
 class Change:
-    """What is to run (`wanted`) of these `types`, each replaced in its way; `anew` are those of them to start again."""
+    """What is to run (`wanted`) of these `types`, each replaced in its way; `anew` are those of them to start again.
+
+    Of the types in `handing` the port goes over from processes that bind it to a socket of ours, or back: the old ones
+    have to end first, this once.
+    """
 
     wanted: list[Process]
     types: Mapping[str, ProcessType]
     ways: Mapping[str, str]
     anew: Collection[Process] = ()
+    handing: Collection[str] = ()
+
+    @property
+    def sockets(self) -> set[str]:
+        """The types that are given a socket, and have processes."""
+        return {p.type for p in self.wanted if self.types[p.type].listen == SOCKET}
 
     def beside(self, process: Process) -> bool:
         """Whether processes of its type come up beside the old ones."""
@@ -44,7 +54,7 @@ def launch_beside(manager: ProcessManager, change: Change, *, check: Callable[[]
     present = {instance.process for instance in manager.instances()}
     living = {process.type for process in present}
     coming = [p for p in change.wanted if p not in present and p.type in living]
-    coming = [p for p in coming if change.beside(p) and change.takes_port(p)]
+    coming = [p for p in coming if change.beside(p) and change.takes_port(p) and p.type not in change.handing]
     if coming:
         manager.start(coming, change.types)
         readiness.await_ready(manager, coming, change.types, check=check)
@@ -67,9 +77,11 @@ def bring(
     leaving = [p for p in present if p not in staying]
     coming = [p for p in change.wanted if p not in staying]
     for kind in dict.fromkeys(p.type for p in coming):
-        if change.ways.get(kind) == STOP_FIRST:
+        if change.ways.get(kind) == STOP_FIRST or kind in change.handing:
             manager.stop([p for p in leaving if p.type == kind])
             leaving = [p for p in leaving if p.type != kind]
+        if kind in change.handing:
+            manager.close_sockets(but=change.sockets - {kind})
         for process in (p for p in coming if p.type == kind):
             replaced = [p for p in leaving if _makes_room(change, p, process)]
             leaving = [p for p in leaving if p not in replaced]
@@ -83,6 +95,7 @@ def bring(
             if replaced:
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
     manager.stop([p for p in leaving if not change.beside(p)])
+    manager.close_sockets(but=change.sockets)
     return [p for p in leaving if change.beside(p)]
 
 

@@ -35,7 +35,7 @@ from deployer.agent.pending import Pending, State
 from deployer.agent.replacing import Change, launch_beside
 from deployer.core import formation, requests, turnover
 from deployer.core.errors import DeployError, RunFailed, RunMixed
-from deployer.core.formation import Places
+from deployer.core.formation import Places, Process
 from deployer.core.message import message
 from deployer.core.release import Spec
 from deployer.core.strategy import SOCKET
@@ -104,7 +104,16 @@ def _change(
     )
     wanted = after.processes(places)
     anew = [p for p in wanted if p in present and turnover.named(p, request.restart)]
-    return Change(wanted, spec.types, ways, anew), places
+    return Change(wanted, spec.types, ways, anew, _handing(given, places, wanted, present)), places
+
+
+def _handing(given: Places, places: Places, wanted: list[Process], present: list[Process]) -> set[str]:
+    """The types of which a port is a socket of ours now and is to be bound by a process, or the other way round."""
+    bound = {(process.type, process.port) for process in present if process.type not in given.sockets}
+    ours = {(kind, given.ports[kind]) for kind in given.sockets if kind in given.ports}
+    to_bind = {(process.type, process.port) for process in wanted if process.type not in places.sockets}
+    to_share = {(process.type, process.port) for process in wanted if process.type in places.sockets}
+    return {kind for kind, _ in (ours & to_bind) | (bound & to_share)}
 
 
 def _try(host: Host, ready: Prepared, *, untried: bool) -> None:
