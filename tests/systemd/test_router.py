@@ -14,26 +14,24 @@ THEIRS = {
 }
 
 
-@pytest.fixture(scope="module", params=["root", "deploy"])
-def user(request):
-    return request.param
-
-
-@pytest.fixture(scope="module", params=["caddy", "nginx"])
-def routed(request, user, lab, tmp_path_factory):
-    """The app behind the service that Debian's package brings, beside a site of somebody else's."""
-    kind = request.param
-    if (kind, user) == ("nginx", "deploy"):
-        pytest.xfail("who may not write into /etc/nginx cannot use it")
+def behind(kind, user, lab, folder) -> OneHost:
+    """The app, to be put behind the service that Debian's package brings, beside a site of somebody else's."""
     host = lab.fresh_hosts(1)[0]
     path, text = THEIRS[kind]
     (host.root / path).write_text(text)
     host.run(f"systemctl enable --quiet --now {kind}")
-    made = OneHost(lab, host, tmp_path_factory.mktemp(kind), user)
+    made = OneHost(lab, host, folder, user)
     settings = (made.tiny.folder / "deploy.yaml").read_text()
     made.kind = kind
     made.tiny.settings(f"{settings}    router: {{kind: {kind}, port: {PUBLIC}}}\n")
     made.tiny.say("first")
+    return made
+
+
+@pytest.fixture(scope="module", params=[("caddy", "root"), ("caddy", "deploy"), ("nginx", "root")], ids="-".join)
+def routed(request, lab, tmp_path_factory):
+    """The app, shipped, as root under the system's systemd or as `deploy` under its own."""
+    made = behind(*request.param, lab, tmp_path_factory.mktemp("routed"))
     made.deploy("ship")
     yield made
     made.deploy("stop")
@@ -90,3 +88,11 @@ def test_a_target_that_loses_its_router_leaves_no_unit_behind(routed):
     routed.host.run(f"systemctl restart {routed.kind}")
     eventually(lambda: inside.get(routed.host, 8081, "/") == "theirs", seconds=60, what="their site")
     assert inside.get(routed.host, PUBLIC, "/") is None
+
+
+def test_who_may_not_write_into_etc_is_told_that_nginx_needs_root(lab, tmp_path):
+    one = behind("nginx", "deploy", lab, tmp_path)
+    result = one.run("ship")
+    assert result.code == 30
+    assert "/etc/nginx/conf.d cannot be written to" in result.err
+    assert "sudo: true" in result.err
