@@ -124,6 +124,15 @@ def test_a_variable_that_the_release_command_misses_is_named(tmp_path, checked):
     assert rows[0]["found"] == "ended with code 1: missed DATABASE_URL"
 
 
+def test_what_is_written_to_a_path_that_outlives_releases_is_not_in_the_release(tmp_path, checked):
+    program = "import os, time\nopen(f'uploads/{os.getuid()}', 'w')\nprint('works', flush=True)\ntime.sleep(99)\n"
+    one = checked(app_of(tmp_path / "app", program, [f"worker: {{{PROGRAM}, healthy_time: 300ms}}"]))
+    with (one.folder / "deploy.yaml").open("a") as more:
+        more.write("targets: {local: {shared: [uploads]}}\n")
+    commit(one.folder)
+    assert one.json(*one.more)["ok"]
+
+
 HANDED = """\
 import os, signal, socket, sys, threading
 mine = socket.socket(fileno=3)

@@ -17,6 +17,9 @@ def test_an_app_that_keeps_every_rule_passes(tmp_path, checked):
     one = checked(small_app(tmp_path / "app"))
     document = one.json(*one.more)
     assert document["ok"]
+    assert set(document) == {"ok", "build", "checks"}
+    keys = {"check", "type", "factor", "result", "found", "advice", "seconds"}
+    assert all(set(row) == keys for row in document["checks"])
     assert results(document, "fail") == []
     assert results(document, "skipped") == ([] if ROOT else [("web", "user"), ("worker", "user")])
     assert {"release", "config", "start", "port", "requests", "stop", "crash", "writes", "daemon", "two", "logs"} <= {
