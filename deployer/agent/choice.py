@@ -126,9 +126,9 @@ class Successor:
         """Give `emit` the last lines of each and every new one."""
         self._now.follow(processes, lines, emit, idle)
 
-    def schedule(self, release: int, kinds: Sequence[ProcessType], *, ending: bool = False) -> None:
+    def schedule(self, release: int, kinds: Sequence[ProcessType]) -> None:
         """Run exactly these at their times."""
-        self._now.schedule(release, kinds, ending=ending)
+        self._now.schedule(release, kinds)
 
     def armed(self) -> set[str]:
         """The types whose times are kept."""

@@ -88,10 +88,10 @@ class ProcessManager(Protocol):
         """Give `emit` the last `lines` lines of each and every new line; ends when `idle()`, called often, is true."""
         ...
 
-    def schedule(self, release: int, kinds: Sequence[ProcessType], *, ending: bool = False) -> None:
+    def schedule(self, release: int, kinds: Sequence[ProcessType]) -> None:
         """Run exactly these at their times from now on, of `release`, never two of a type at a time.
 
-        A run that has begun goes on to its end; with `ending`, those of types that are not among `kinds` end now.
+        A run of these that has begun goes on to its end, that of any other type ends now.
         """
         ...
 

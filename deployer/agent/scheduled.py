@@ -1,8 +1,7 @@
 """What is to run at which times?  The files in `run/scheduled` are the truth: one for each process type, by its name.
 
-They are written before a process manager hears of a schedule and removed before it is told to forget one.  systemd
-reads the release from them at each start, the embedded manager everything.  Beside them stand, for each type, the
-moment up to which its times are done with, the lock of its one run, and how the last one ended.
+systemd reads the release from them at each start, the embedded manager everything.  Beside them stand, for each type,
+the moment up to which its times are done with, the lock of its one run, and how the last one ended.
 """
 
 from __future__ import annotations
@@ -40,18 +39,24 @@ class Job:
 
 def read(files: Layout) -> list[Job]:
     """All that is to run at its times, by type."""
+    return [job for job in (find(files, name) for name in names(files)) if job]
+
+
+def names(files: Layout) -> list[str]:
+    """The types of which there is a file, of this boot or an earlier one."""
     try:
-        found = sorted(os.listdir(files.root / FOLDER))
+        return sorted(name for name in os.listdir(files.root / FOLDER) if PROCESS_TYPE.match(name))
     except FileNotFoundError:
         return []
-    return [job for job in (find(files, name) for name in found if PROCESS_TYPE.match(name)) if job]
 
 
 def find(files: Layout, kind: str) -> Optional[Job]:
-    """The type's job, or None where it has none (any more)."""
+    """The type's job, or None where it has none since this boot: what an earlier one had may be current no longer."""
     try:
         values = dict(line.split("=", 1) for line in (files.root / FOLDER / kind).read_text().splitlines())
     except FileNotFoundError:
+        return None
+    if values["BOOT"] != procfs.boot():
         return None
     return Job(kind, int(values["RELEASE"]), values["SCHEDULE"], float(values["STOP_TIMEOUT"]))
 
@@ -64,7 +69,12 @@ def write(files: Layout, job: Job) -> None:
     durable.make_directory(files.root / FOLDER, mode=0o700)
     if known is None or known.schedule != job.schedule:
         done_with(files, job.type, time.time())
-    lines = [f"RELEASE={job.release}", f"STOP_TIMEOUT={job.stop_timeout:g}", f"SCHEDULE={job.schedule}"]
+    lines = [
+        f"BOOT={procfs.boot()}",
+        f"RELEASE={job.release}",
+        f"STOP_TIMEOUT={job.stop_timeout:g}",
+        f"SCHEDULE={job.schedule}",
+    ]
     text = "".join(f"{line}\n" for line in lines)
     durable.write(files.root / FOLDER / job.type, text.encode(), mode=0o600, name="scheduled")
 

@@ -24,12 +24,13 @@ def apply(
 ) -> None:
     """Have exactly those types of `spec` run at their times that `share`, this host's formation, has.
 
-    `stopped`, or without a `spec`, none does, and a run that has begun ends now; else it goes on to its end.
+    None does where it is `stopped`, or without a `spec`.  A run of these that has begun goes on to its end, whatever
+    release it is of; that of any other type ends now, since it may be another host's from here on.
     """
     kinds = [] if spec is None or stopped else [k for k in spec.launch.processes if k.schedule and share.get(k.name)]
     scheduled.sweep(files)
     point("schedules.apply")
-    manager.schedule(spec.version if spec else 0, kinds, ending=not spec or stopped)
+    manager.schedule(spec.version if spec else 0, kinds)
     point("schedules.applied")
 
 

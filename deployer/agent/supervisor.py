@@ -128,12 +128,11 @@ class Supervisor:
         paths = {process: self._log(process) for process in processes}
         logs.follow(paths, lines, lambda process, text: emit(process, 0.0, text), idle)
 
-    def schedule(self, release: int, kinds: Sequence[ProcessType], *, ending: bool = False) -> None:
+    def schedule(self, release: int, kinds: Sequence[ProcessType]) -> None:
         """Have a scheduler that starts these at their times, and no other."""
         if self._scheduling.arrange(release, kinds):
             self._insist(self._agree)
-        if ending:
-            self._scheduling.end()
+        self._scheduling.end()
 
     def armed(self) -> set[str]:
         """The types whose times the scheduler keeps."""

@@ -30,10 +30,9 @@ class Scheduling:
     def arrange(self, release: int, kinds: Sequence[ProcessType]) -> bool:
         """Have the files say this; whether they said something else before."""
         wanted = [Job(kind.name, release, kind.schedule, kind.stop_timeout) for kind in kinds]
-        known = scheduled.read(self._files)
-        for job in known:
-            if job.type not in {kind.name for kind in kinds}:
-                scheduled.remove(self._files, job.type)
+        for name in scheduled.names(self._files):
+            if name not in {kind.name for kind in kinds}:
+                scheduled.remove(self._files, name)
         for job in wanted:
             scheduled.write(self._files, job)
         folder = self._files.root / supervisor_conf.PROCESSES

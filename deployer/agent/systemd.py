@@ -129,9 +129,9 @@ class Systemd:
         names = {self._writer(process): process for process in processes}
         self._journal.follow(list(names), lines, lambda name, at, line: emit(names[name], at, line + b"\n"), idle)
 
-    def schedule(self, release: int, kinds: Sequence[ProcessType], *, ending: bool = False) -> None:
+    def schedule(self, release: int, kinds: Sequence[ProcessType]) -> None:
         """Have a timer for each of these, and for no other."""
-        self._timers.arrange(release, kinds, ending=ending)
+        self._timers.arrange(release, kinds)
 
     def armed(self) -> set[str]:
         """The types whose timers run."""
@@ -139,7 +139,7 @@ class Systemd:
 
     def shutdown(self) -> None:
         """End every process and forget the target: nothing starts again until `start`, nor with the host."""
-        self._timers.arrange(0, (), ending=True)
+        self._timers.arrange(0, ())
         self.stop([instance.process for instance in self.instances()])
         self.close_sockets()
         self._units.remove()

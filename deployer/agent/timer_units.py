@@ -20,7 +20,7 @@ from deployer.agent.systemctl import Systemctl
 from deployer.agent.unit_setup import UnitSetup
 from deployer.core.manifest import ProcessType
 
-GRACE = 10.0  # seconds
+GRACE = 30.0  # seconds
 
 _SERVICE = """\
 {owner}
@@ -71,18 +71,16 @@ class Timers:
     def __init__(self, files: Layout, systemctl: Systemctl, units: UnitSetup) -> None:
         self._files, self._systemctl, self._units = files, systemctl, units
 
-    def arrange(self, release: int, kinds: Sequence[ProcessType], *, ending: bool) -> None:
-        """Have exactly these run at their times; with `ending` the runs of all others end now."""
-        others = [job.type for job in scheduled.read(self._files) if job.type not in {kind.name for kind in kinds}]
+    def arrange(self, release: int, kinds: Sequence[ProcessType]) -> None:
+        """Have exactly these run at their times; what runs of any other type ends now."""
+        others = [name for name in scheduled.names(self._files) if name not in {kind.name for kind in kinds}]
         if kinds:
             self._units.prepare()
         for kind in kinds:  # before its new times: they are never those of the release before
             scheduled.write(self._files, Job(kind.name, release, kind.schedule, kind.stop_timeout))
         changed = self._units.have(self.contents(kinds))
-        self.forget(others)
+        self._forget(others)
         self.agree(again=changed)
-        if ending:
-            self.end()
 
     def contents(self, kinds: Sequence[ProcessType]) -> dict[str, bytes]:
         """The units of these process types, by name."""
@@ -92,9 +90,9 @@ class Timers:
     def agree(self, *, again: Sequence[str] = ()) -> None:
         """Have those timers running that the files name; those in `again` anew, for their times are others."""
         wanted = [timer_name(self._files, job.type) for job in scheduled.read(self._files)]
-        wanted = [name for name in wanted if (self._systemctl.units / name).exists()]
+        wanted = [name for name in wanted if self._units.owns(name)]
         if wanted:
-            active = self._active()
+            active = self._alive("timer")
             anew = [name for name in wanted if name in again and name in active]
             if anew:
                 self._systemctl.tell("restart", *anew)
@@ -105,35 +103,29 @@ class Timers:
     def armed(self) -> set[str]:
         """The types whose times systemd keeps."""
         kinds = [job.type for job in scheduled.read(self._files)]
-        active = self._active() if kinds else set()
+        active = self._alive("timer") if kinds else set()
         return {kind for kind in kinds if timer_name(self._files, kind) in active}
 
-    def forget(self, kinds: Sequence[str]) -> None:
-        """Keep the times of these no longer."""
+    def _forget(self, kinds: Sequence[str]) -> None:
+        """Keep the times of these no longer, and end what runs; the files go last, so that a cut is made up for."""
+        owned = [kind for kind in kinds if self._units.owns(service_name(self._files, kind))]
+        if owned:
+            alive = self._alive("timer") | self._alive("service")
+            for name in (timer_name, service_name):  # from here on none begins
+                left = [name(self._files, kind) for kind in owned if name(self._files, kind) in alive]
+                if left:
+                    self._systemctl.tell("stop", *left, patience=GRACE + 2 * max(map(self._stop_timeout, owned)))
         for kind in kinds:
             scheduled.remove(self._files, kind)
-        active = self._active() if kinds else set()
-        left = [name for name in (timer_name(self._files, kind) for kind in kinds) if name in active]
-        if left:
-            self._systemctl.tell("stop", *left)
 
-    def end(self) -> None:
-        """End every run whose times are not kept."""
-        kept = {service_name(self._files, job.type) for job in scheduled.read(self._files)}
-        known = self._systemctl.show(f"{self._files.app}-{self._files.target}-*@scheduled.service")
-        root = str(self._files.root)
-        live = [name for name, unit in known.items() if unit["ActiveState"] not in ("inactive", "failed")]
-        left = [name for name in live if known[name]["WorkingDirectory"] == root and name not in kept]
-        if left:
-            self._systemctl.tell("stop", *left, patience=GRACE + 2 * max(map(self._stop_timeout, left)))
+    def _alive(self, ending: str) -> set[str]:
+        """The timers, or the services, that are anything but dead."""
+        known = self._systemctl.show(f"{self._files.app}-{self._files.target}-*@scheduled.{ending}")
+        return {name for name, unit in known.items() if unit["ActiveState"] not in ("inactive", "failed")}
 
-    def _active(self) -> set[str]:
-        known = self._systemctl.show(f"{self._files.app}-{self._files.target}-*@scheduled.timer")
-        return {name for name, unit in known.items() if unit["ActiveState"] == "active"}
-
-    def _stop_timeout(self, name: str) -> float:
-        text = (self._systemctl.units / name).read_text()
-        return float(text.partition("\nTimeoutStopSec=")[2].partition("\n")[0])
+    def _stop_timeout(self, kind: str) -> float:
+        job = scheduled.find(self._files, kind)
+        return job.stop_timeout if job else 0.0
 
     def _service(self, kind: ProcessType) -> bytes:
         system, root = self._systemctl.of_the_system, str(self._files.root)

@@ -100,6 +100,11 @@ class UnitSetup:
             self._systemctl.tell("daemon-reload")
         return changed
 
+    def owns(self, name: str) -> bool:
+        """Whether there is a unit file of this name, and it is this target's."""
+        path = self._systemctl.units / name
+        return path.exists() and _owner(path) == unit_files.owner(self._files)
+
     def knows(self, kind: str) -> bool:
         """Whether there is a template for this process type: somebody may have removed it."""
         return (self._systemctl.units / unit_files.template_name(self._files, kind)).exists()

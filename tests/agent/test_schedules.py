@@ -140,6 +140,16 @@ def test_stop_ends_a_run_and_none_begins_again(files, manager):
     assert len(notes(files)) == count
 
 
+def test_a_type_that_is_another_hosts_from_now_on_runs_here_no_longer(files, manager):
+    a_release(files, 1, a_type("report", f"{NOTES}; sleep 600", schedule=OFTEN, stop_timeout=1))
+    arm(files, manager, 1, report=1)
+    wait_for(lambda: seen(files, manager).state == "up")
+    pid = seen(files, manager).pid
+    arm(files, manager, 1)
+    assert procfs.started(pid) is None
+    assert schedules.seen(files, manager) == []
+
+
 def test_what_a_run_leaves_behind_ends_with_it(files, manager):
     a_release(files, 1, a_type("report", f"{NOTES}; setsid sleep 600 & sleep 0.2", schedule=OFTEN, stop_timeout=1))
     arm(files, manager, 1, report=1)
