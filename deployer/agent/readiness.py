@@ -18,6 +18,7 @@ from deployer.agent.health_command import Trial
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Instance, ProcessManager
 from deployer.agent.probe import Probe
 from deployer.agent.sockets import Listener
+from deployer.agent.timings import Timings
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
@@ -34,10 +35,12 @@ def await_ready(
     types: Mapping[str, ProcessType],
     *,
     check: Callable[[], None],
+    timings: Optional[Timings] = None,
 ) -> None:
     """Return when all `processes` are ready; `RunFailed` says which one is not, why, and what it last wrote.
 
-    Each has its type's `boot_timeout` seconds from now on.  `check` is called all the time and may raise.
+    Each has its type's `boot_timeout` seconds from now on.  `check` is called all the time and may raise; `timings`
+    hears of each that is ready.
     """
     watched = [_Watch(manager, process, types[process.type]) for process in processes]
     pause = FIRST_PAUSE
@@ -46,11 +49,14 @@ def await_ready(
         seen = {instance.process: instance for instance in manager.instances()}
         waiting = []
         for watch in watched:
-            failure = watch.look(seen.get(watch.process))
+            instance = seen.get(watch.process)
+            failure = watch.look(instance)
             if failure:
                 raise _failed(manager, watch.process, failure)
             if not watch.ready:
                 waiting.append(watch)
+            elif timings is not None and instance is not None:
+                timings.is_ready(instance)
         watched = waiting
         if watched:
             time.sleep(pause)

@@ -6,10 +6,11 @@ traffic has moved and the run is confirmed (agent/retiring.py).
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Mapping, Sequence
+from typing import Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import readiness
 from deployer.agent.managers import STOPPING, ProcessManager
+from deployer.agent.timings import Timings
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 from deployer.core.message import message
@@ -49,7 +50,7 @@ class Change:
         return kind is not None and kind.binds_port and kind.listen != SOCKET
 
 
-def launch_beside(manager: ProcessManager, change: Change, *, check: Callable[[], None]) -> None:
+def launch_beside(manager: ProcessManager, change: Change, *, check: Callable[[], None], timings: Timings) -> None:
     """Have those up that take ports of their own beside living ones of their type; nobody is sent to them yet."""
     present = {instance.process for instance in manager.instances()}
     living = {process.type for process in present}
@@ -57,17 +58,23 @@ def launch_beside(manager: ProcessManager, change: Change, *, check: Callable[[]
     coming = [p for p in coming if change.beside(p) and change.takes_port(p) and p.type not in change.handing]
     if coming:
         manager.start(coming, change.types)
-        readiness.await_ready(manager, coming, change.types, check=check)
+        readiness.await_ready(manager, coming, change.types, check=check, timings=timings)
 
 
 def bring(
-    manager: ProcessManager, change: Change, *, check: Callable[[], None], reroute: Reroute = lambda _: None
+    manager: ProcessManager,
+    change: Change,
+    *,
+    check: Callable[[], None],
+    reroute: Reroute = lambda _: None,
+    timings: Optional[Timings] = None,
 ) -> list[Process]:
     """Make what is wanted run; `RunFailed` if one does not come up.  Returns the old ones that still run beside it.
 
     `check` is called while waiting and may raise.  Readiness of what binds no port of its own is left to the caller,
     who waits for all of those together.
     """
+    timings = timings or Timings()
     seen = manager.instances()
     ending = {instance.process for instance in seen if instance.state == STOPPING}
     present = [
@@ -78,7 +85,7 @@ def bring(
     coming = [p for p in change.wanted if p not in staying]
     for kind in dict.fromkeys(p.type for p in coming):
         if change.ways.get(kind) == STOP_FIRST or kind in change.handing:
-            manager.stop([p for p in leaving if p.type == kind])
+            timings.stopping(manager, [p for p in leaving if p.type == kind])
             leaving = [p for p in leaving if p.type != kind]
         if kind in change.handing:
             manager.close_sockets(but=change.sockets - {kind})
@@ -87,14 +94,14 @@ def bring(
             leaving = [p for p in leaving if p not in replaced]
             if replaced:
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
-                manager.stop(replaced)
+                timings.stopping(manager, replaced)
             manager.start([process], change.types)
             if change.takes_port(process):
-                readiness.await_ready(manager, [process], change.types, check=check)
+                readiness.await_ready(manager, [process], change.types, check=check, timings=timings)
             staying.append(process)
             if replaced:
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
-    manager.stop([p for p in leaving if not change.beside(p)])
+    timings.stopping(manager, [p for p in leaving if not change.beside(p)])
     manager.close_sockets(but=change.sockets)
     return [p for p in leaving if change.beside(p)]
 

@@ -33,10 +33,11 @@ from deployer.agent.guard import Guard
 from deployer.agent.managers import STOPPING, Instance
 from deployer.agent.pending import Pending, State
 from deployer.agent.replacing import Change, launch_beside
+from deployer.agent.timings import Timings
 from deployer.core import formation, requests, turnover
 from deployer.core.errors import DeployError, RunFailed, RunMixed
 from deployer.core.formation import Places, Process
-from deployer.core.message import message
+from deployer.core.message import field, message
 from deployer.core.release import Spec
 from deployer.core.strategy import SOCKET
 
@@ -52,6 +53,7 @@ class Prepared:
     previous: Optional[int]
     begun: float
     same: bool
+    timings: Timings = field(default_factory=Timings)
 
 
 def prepare(request: requests.Prepare, host: Host) -> requests.Done:
@@ -122,7 +124,7 @@ def _try(host: Host, ready: Prepared, *, untried: bool) -> None:
     try:
         if untried:
             rehearsal.rehearse(host.manager, ready.change, ready.places, check=check)
-        launch_beside(host.manager, ready.change, check=check)
+        launch_beside(host.manager, ready.change, check=check, timings=ready.timings)
     except RunFailed as error:
         error.details["rehearsed"] = True  # what served was not touched
         raise
@@ -142,7 +144,8 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
     else:
         with _undone_on_failure(host):
             _bring_up(host, ready)
-    return requests.Switched(not ready.same, ready.previous, ready.places.ports, time.monotonic() - ready.begun)
+    seconds, timings = time.monotonic() - ready.begun, ready.timings
+    return requests.Switched(not ready.same, ready.previous, ready.places.ports, seconds, timings.ready, timings.stop)
 
 
 @contextlib.contextmanager
@@ -181,7 +184,7 @@ def _bring_up(host: Host, ready: Prepared) -> None:
     events.note(files, "switched", release=request.version, text=request.cause)
     replacing.bring(host.manager, change, check=check, reroute=recovery.rerouting(files, ready.spec, check))
     point("switch.launched")
-    readiness.await_ready(host.manager, change.wanted, change.types, check=check)
+    readiness.await_ready(host.manager, change.wanted, change.types, check=check, timings=ready.timings)
     routing.move(files, ready.spec, change.wanted)
     point("switch.ready")
 

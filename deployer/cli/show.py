@@ -68,6 +68,7 @@ def _run(run: Run) -> dict[str, Any]:
         "by": run.by,
         "at": run.at,
         "error": run.error or None,
+        "times": {what: {kind: dict(told) for kind, told in known.items()} for what, known in run.times.items()},
     }
 
 
@@ -88,6 +89,13 @@ def _lines(call: Call, shown: Shown) -> list[str]:
         rows.append(("config", ", ".join(spec.names) or "empty"))
     lines = columns.pairs(rows)
     if shown.runs:
-        runs = [[call.screen.moment(r.at), r.cause, r.outcome, r.by, r.error] for r in shown.runs]
-        lines += ["", *call.screen.table(["run", "cause", "outcome", "by", "error"], runs)]
+        runs = [[call.screen.moment(r.at), r.cause, r.outcome, r.by, _longest(r, "ready"), _longest(r, "stop"), r.error]
+                for r in shown.runs]  # fmt: skip
+        head = ["run", "cause", "outcome", "by", "ready after", "stopped after", "error"]
+        lines += ["", *call.screen.table(head, runs)]
     return lines
+
+
+def _longest(run: Run, what: str) -> str:
+    """`web 1.2 s`: the longest time of each type, on whatever host."""
+    return ", ".join(f"{kind} {told['seconds']:.1f} s" for kind, told in run.times.get(what, {}).items())

@@ -67,7 +67,8 @@ class Run:
 
     `formation` is that of a host which runs every type; `hosts` are the hosts that the run was for, each with what
     of it that host has (none named: every host, and all of it).  A run that is not `whole` was for some hosts of the
-    target only, and leaves open what the target as such is to serve.
+    target only, and leaves open what the target as such is to serve.  `times` has, for each type, how long its slowest
+    process took to be `ready` and to `stop`: `{"ready": {"web": {"host": "web1", "seconds": 1.2}}}`.
     """
 
     release: int
@@ -82,6 +83,7 @@ class Run:
     error: str = ""
     hosts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     whole: bool = True
+    times: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     def covers(self, host: str) -> bool:
         """Whether the run was for `host` too."""
@@ -331,6 +333,7 @@ def _run(record: Record) -> Run:
         error=str(body.get("error", "")),
         hosts={str(host): _counts(share) for host, share in body.get("hosts", {}).items()},
         whole=bool(body.get("whole", True)),
+        times=body.get("times", {}),
     )
 
 

@@ -200,12 +200,17 @@ class Switch:
 
 @message
 class Switched:
-    """What the switch did: `changed` is false where everything was so already; `ports` as handed out."""
+    """What the switch did: `changed` is false where everything was so already; `ports` as handed out.
+
+    `ready` and `stop` are the longest times that processes of a type took to be up, and to stop.
+    """
 
     changed: bool
     previous: Optional[int]
     ports: dict[str, int]
     seconds: float
+    ready: dict[str, float] = field(default_factory=dict)
+    stop: dict[str, float] = field(default_factory=dict)
 
 
 @message

@@ -23,7 +23,9 @@ MARGIN = 10.0  # seconds beyond confirm_timeout that a host may take to put back
 AGAIN = 1.0  # seconds between two looks
 
 
-def confirm(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> None:
+def confirm(
+    target: Target, wanted: Wanted, switched: Mapping[str, requests.Switched], *, attempt: str, cause: str
+) -> None:
     """Write the run that succeeded into the ledger, by which every host keeps it."""
     before = target.ledger
     try:
@@ -33,6 +35,7 @@ def confirm(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> None
             attempt=attempt,
             cause=cause,
             outcome=SUCCEEDED,
+            times=_times(switched),
             written=lambda r: _was_written(target, r),
             then=[requests.Retire(), requests.Look()],  # what is asked next
         )
@@ -47,6 +50,18 @@ def confirm(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> None
             hint=f"`deploy run v{wanted.version}` brings it up there too",
             details={"hosts": _documents(outcomes), "outcome": MIXED},
         )
+
+
+def _times(switched: Mapping[str, requests.Switched]) -> dict[str, Any]:
+    """How long the slowest process of each type took to be up, and to stop, and on which host; in seconds."""
+    told: dict[str, Any] = {}
+    for host, reply in switched.items():
+        for what, known in (("ready", reply.ready), ("stop", reply.stop)):
+            for kind, seconds in known.items():
+                slowest = told.setdefault(what, {}).setdefault(kind, {"host": host, "seconds": seconds})
+                if seconds > slowest["seconds"]:
+                    slowest.update(host=host, seconds=seconds)
+    return told
 
 
 def undo(

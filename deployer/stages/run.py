@@ -113,7 +113,7 @@ def _bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
     switched = _switch(target, wanted, attempt=attempt, cause=cause)
     changed = any(reply.changed for reply in switched.values()) or not _recorded(target, wanted)
     if changed:
-        aftermath.confirm(target, wanted, attempt=attempt, cause=cause)
+        aftermath.confirm(target, wanted, switched, attempt=attempt, cause=cause)
         _retire(target)
     read_back(target)
     hosts = [HostOutcome(host, wanted.version, ok=True, seconds=reply.seconds) for host, reply in switched.items()]

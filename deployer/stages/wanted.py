@@ -55,6 +55,7 @@ def record(
     cause: str,
     outcome: str,
     error: str = "",
+    times: Mapping[str, Any] | None = None,
     written: Callable[[Record], bool] = lambda _: False,
     then: Sequence[Any] = (),
 ) -> dict[str, DeployError]:
@@ -72,5 +73,6 @@ def record(
         "error": error,
         "hosts": {s.host.name: wanted.share(target, s.host.name) for s in target.chosen},
         "whole": target.whole,
+        **({"times": times} if times else {}),
     }
     return target.book.append("run", body, written=written, then=then)
