@@ -39,6 +39,8 @@ def sentence(result: str, code: str, status: str, seconds: Optional[float]) -> s
     """How it ended, of systemd's own words: `exit-code`, `exited`, `3`; `signal`, `killed`, `TERM`."""
     if result == "oom-kill":
         how = "was killed for want of memory"
+    elif result == "watchdog":
+        how = "was killed by its watchdog"
     elif code in ("killed", "dumped"):
         how = f"was killed by SIG{status}" + (" and dumped core" if code == "dumped" else "")
     elif code == "exited":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _socket
 import os
-import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # on the launcher's way: see agent/launch.py
@@ -21,14 +20,6 @@ BACKLOG = 4096
 CONTROL = "run/hold.sock"
 PATIENCE = 10.0
 LOOPBACK, ANY = "127.0.0.1", "::"
-
-_PLAIN = re.compile(
-    r"\s*((?:[A-Za-z_][A-Za-z0-9_]*=[^\s;&|<>(){}`]*\s+)*)([A-Za-z0-9_./+-]+)((?:\s[^;&|<>(){}`\n]*)?)\Z"
-)
-_OF_THE_SHELL = (
-    " . : alias bg break case cd command continue do eval exec exit export fg for hash if read readonly return set "
-    "shift source time times trap type ulimit umask unalias unset until wait while "
-)
 
 
 class NoSocket(OSError):
@@ -69,19 +60,6 @@ def as_first(descriptor: int) -> None:
         os.set_inheritable(FIRST, True)  # noqa: FBT003 - its only argument
     else:
         os.dup2(descriptor, FIRST)
-
-
-def direct(command: str) -> str:
-    """`command` with an `exec` before its program, where it is one plain command.
-
-    LISTEN_PID has to name the program itself, and not every shell leaves its place to the last command by itself as
-    bash does: dash stays in front.  A command of several, or one that the shell does, is left as it is.
-    """
-    match = _PLAIN.match(command)
-    if match is None or f" {match.group(2)} " in _OF_THE_SHELL:
-        return command
-    before, program, rest = match.groups()
-    return f"{before}exec {program}{rest}"
 
 
 def variables(root: str, key: str, known: Mapping[str, Any]) -> dict[str, str]:

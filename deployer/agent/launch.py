@@ -188,10 +188,11 @@ def _handed(
     if not listens and "NOTIFY_SOCKET" not in os.environ and not notifies:
         return command, NOTHING
     from deployer.agent import handed  # noqa: PLC0415 - only where something is handed on
+    from deployer.core.plain import direct  # noqa: PLC0415
 
     if listens:
         handed.as_first(handed.listening(root, kind, trial=trial, loopback=behind_router(spec, kind)))
-        command = handed.direct(command)
+        command = direct(command)  # LISTEN_PID names the program itself, not a shell in front of it
     if not notifies:
         handed.tell_for_it()
     return command, handed.variables(root, key, known)

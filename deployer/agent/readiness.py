@@ -153,7 +153,11 @@ class _Watch:
 
     def _port_of_another(self, instance: Instance) -> str:
         port = self.process.port
-        if not self.kind.binds_port or (instance.pid and sockets.listens(instance.pid, port)):
+        if (
+            not self.kind.binds_port
+            or self.kind.listen == SOCKET
+            or (instance.pid and sockets.listens(instance.pid, port))
+        ):
             return ""
         owner = sockets.owner(port)
         if owner is None:

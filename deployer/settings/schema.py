@@ -235,7 +235,14 @@ TARGET = (
     Key("ssh", Record(SshSettings, SSH), "", "how the hosts are reached; all else is in ssh's own configuration"),
 )  # fmt: skip
 
-_PROCESS = Record(ProcessSettings, PROCESS, placed=True, check=mistakes_beside)
+
+def _process_mistakes(process: Mapping[str, Any]) -> Found:
+    yield from mistakes_beside(process)
+    if "watchdog" in process and process.get("health") != "notify" and "schedule" not in process:
+        yield "watchdog", "needs `health: notify`: it is for processes that speak with systemd"
+
+
+_PROCESS = Record(ProcessSettings, PROCESS, placed=True, check=_process_mistakes)
 APP = Key("app", _APP, "", "the app's name", required=True)
 COMMIT = (  # what a build reads of the commit's own deploy.yaml
     APP,

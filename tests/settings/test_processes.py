@@ -104,3 +104,9 @@ def test_a_schedule_reaches_the_process_type_which_binds_no_port():
     given = parse('app: a\nprocesses: {web: {schedule: "*/5 * * * *"}, report: {schedule: "Mon..Fri 07:30"}}').processes
     types, _, _ = settle({"web": "x", "report": "y"}, given, {})
     assert [(kind.schedule, kind.binds_port) for kind in types] == [("*/5 * * * *", False), ("Mon..Fri 07:30", False)]
+
+
+def test_a_watchdog_is_for_what_speaks_with_systemd():
+    parse("app: a\nprocesses: {web: {health: notify, watchdog: 30s}}")
+    with pytest.raises(SettingsError, match=r"processes\.web\.watchdog: needs `health: notify`"):
+        parse("app: a\nprocesses: {web: {health: /up, watchdog: 30s}}")
