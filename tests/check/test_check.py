@@ -133,6 +133,35 @@ def test_what_is_written_to_a_path_that_outlives_releases_is_not_in_the_release(
     assert one.json(*one.more)["ok"]
 
 
+BEHIND = """\
+targets:
+  production:
+    hosts: [web1.invalid]
+    router: {kind: nginx, domain: shop.example.com}
+    config: [{file: production.env}]
+"""
+
+
+SERVES = """\
+import http.server, os
+host, _, port = os.environ["BIND"].partition(":")
+print(os.environ["GREETING"], flush=True)
+http.server.ThreadingHTTPServer((host, int(port)), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+def test_a_target_of_hosts_is_played_here_with_its_sources_and_no_host_is_asked(tmp_path, checked):
+    one = checked(app_of(tmp_path / "app", SERVES, [f"web: {{{PROGRAM}}}"]))
+    with (one.folder / "deploy.yaml").open("a") as more:
+        more.write(BEHIND)
+    commit(one.folder)
+    (one.folder / "production.env").write_text("GREETING=hello\n")
+    rows = {row["check"]: row for row in one.json("check", "-t", "production", code=50)["checks"]}
+    assert rows["start"]["result"] == "pass"
+    assert rows["port"]["found"].startswith("PORT, and no other: 127.0.0.1:")
+    assert [name for name, row in rows.items() if row["result"] == "fail"] == ["requests"]  # it has no SIGTERM handler
+
+
 HANDED = """\
 import os, signal, socket, sys, threading
 mine = socket.socket(fileno=3)

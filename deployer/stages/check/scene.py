@@ -123,6 +123,7 @@ def here(settings: TargetSettings, root: Path) -> TargetSettings:
         shared=settings.shared,
         run_as=user,
         manager="",
+        router=settings.router,  # none is asked, but processes behind one are told where to bind
         release_timeout=settings.release_timeout,
     )
 
