@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from deployer.agent import events, ledger, pending, recovery, stage
+from deployer.agent import events, ledger, pending, recovery, schedules, stage
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
@@ -51,6 +51,7 @@ def begin(files: Layout, manager: ProcessManager) -> None:
     manager.stop([instance.process for instance in manager.instances() if instance.process not in wanted])
     point("boot.start")
     manager.start(wanted, spec.types)
+    schedules.apply(files, manager, spec, state.formation, stopped=state.stopped)
     events.note(files, "booted", release=state.version, text=f"{len(wanted)} processes")
 
 

@@ -17,7 +17,7 @@ from deployer.agent.layout import Layout
 from deployer.agent.managers import ProcessManager
 from deployer.core import requests, wire
 from deployer.core.errors import NotFound
-from deployer.core.formation import Process, expand, selected
+from deployer.core.formation import Places, Process, expand, selected
 from deployer.core.names import process_name
 from deployer.core.oneoffs import KIND
 
@@ -194,6 +194,11 @@ def _oneoffs(files: Layout, kind: str, number: Optional[int]) -> list[Process]:
     return [one.process for one in oneoffs.begun(files) if number in (None, one.number)]
 
 
+def _of_all(places: Places) -> Places:
+    """These, and those of what runs at its times: that has a log too."""
+    return Places(places.ports, places.turns, places.sockets)
+
+
 def _known(request: requests.Logs, host: Host) -> tuple[list[int], list[Process]]:
     """The release that was asked for, else the current one and one that is being switched to; their processes."""
     ledger_, here = ledger.read(host.files), pending.name(host.files)
@@ -202,10 +207,11 @@ def _known(request: requests.Logs, host: Host) -> tuple[list[int], list[Process]
     if version is None:
         raise NotFound("there is no release yet, so there are no logs", hint="`deploy ship` makes and runs one")
     counts = next((r.on(here) for r in reversed(ledger_.runs) if r.release == version and r.covers(here)), {})
-    found = expand(version, counts, pending.places(host.files))
+    found = expand(version, counts, _of_all(pending.places(host.files)))
     waiting = pending.read(host.files) if request.version is None else None
     if waiting is None:
         return [version], found
     names = {_name(process) for process in found}
-    coming = [process for process in waiting.after.processes(waiting.places) if _name(process) not in names]
+    after = waiting.after.processes(_of_all(waiting.places))
+    coming = [process for process in after if _name(process) not in names]
     return sorted({version, waiting.after.version}), found + coming

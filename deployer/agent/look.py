@@ -9,6 +9,7 @@ from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.managers import STOPPING, UP, Instance
+from deployer.agent.scheduled import FOLDER
 from deployer.core import requests
 from deployer.core.requests import DRAINING
 
@@ -22,11 +23,19 @@ def look(_: requests.Look, host: Host) -> requests.Looked:
         present=present(host.files),
         pending=f"v{waiting.after.version}" if waiting else "",
         manager=host.manager.kind,
-        processes=[_seen(instance) for instance in host.manager.instances()],
+        processes=[*(_seen(instance) for instance in host.manager.instances()), *_scheduled(host)],
         holder=host.lock.holder() if host.lock.descriptor is None and host.lock.held() else "",
         draft=sorted(config.draft(host.files)) if os.access(host.files.draft, os.R_OK) else [],
         oneoffs=_oneoffs(host.files),
     )
+
+
+def _scheduled(host: Host) -> list[requests.Seen]:
+    if not os.path.isdir(host.files.root / FOLDER):
+        return []
+    from deployer.agent import schedules  # noqa: PLC0415 - every run looks, and few have any
+
+    return schedules.seen(host.files, host.manager)
 
 
 def current(files: Layout) -> str:

@@ -20,6 +20,7 @@ from deployer.agent import (
     replacing,
     retiring,
     routing,
+    schedules,
     sockets,
     stage,
 )
@@ -130,12 +131,14 @@ def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending) -> Non
     if waiting.before is None or spec is None:
         routing.remove(files)
         replacing.bring(manager, Change([], {}, {}), check=_go_on)
+        schedules.apply(files, manager, None, {})
         return
     change = _as_it_was(files, spec, waiting.before, waiting.places)
     leaving = replacing.bring(manager, change, check=_go_on, reroute=rerouting(files, spec, _go_on))
     try:
         readiness.await_ready(manager, change.wanted, change.types, check=_go_on)
         routing.move(files, spec, change.wanted)
+        schedules.apply(files, manager, spec, waiting.before.formation, stopped=waiting.before.stopped)
     finally:
         manager.stop(leaving)
 

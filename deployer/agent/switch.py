@@ -23,6 +23,7 @@ from deployer.agent import (
     rehearsal,
     replacing,
     routing,
+    schedules,
     sockets,
     stage,
 )
@@ -141,6 +142,7 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
         raise RunFailed("this switch was not prepared", hint="run the command again")
     if ready.same:
         readiness.await_ready(host.manager, ready.change.wanted, ready.spec.types, check=host.session.check)
+        schedules.apply(host.files, host.manager, ready.spec, ready.request.formation, stopped=ready.request.stopped)
     else:
         with _undone_on_failure(host):
             _bring_up(host, ready)
@@ -186,6 +188,7 @@ def _bring_up(host: Host, ready: Prepared) -> None:
     point("switch.launched")
     readiness.await_ready(host.manager, change.wanted, change.types, check=check, timings=ready.timings)
     routing.move(files, ready.spec, change.wanted)
+    schedules.apply(files, host.manager, ready.spec, request.formation, stopped=request.stopped)
     point("switch.ready")
 
 

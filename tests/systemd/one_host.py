@@ -76,7 +76,7 @@ class OneHost(Deployed):
 
     def units(self) -> list[str]:
         """The units of processes that are anything but dead."""
-        lines = self.systemctl("list-units", "--plain", "--no-legend", "'tiny-production-*@*'").splitlines()
+        lines = self.systemctl("list-units", "--plain", "--no-legend", "'tiny-production-*@[0-9]*'").splitlines()
         return sorted(line.split()[0] for line in lines if line.split()[2] not in ("inactive", "failed"))
 
     def releases_of_all_processes(self) -> set[str]:
