@@ -122,6 +122,29 @@ def test_runs_and_prunes_leave_it_its_release(shipped, tiny):
     assert shipped.deploy("exec", "-d", "--", "true") == "run.2"
 
 
+def test_a_kill_before_it_began_leaves_nothing_running(shipped):
+    cut = shipped.run("exec", "-d", "--", "sleep", "1000", env={"DEPLOYER_FAULT": "oneoff.begin:1:kill"})
+    assert cut.code == 40
+    assert shown(shipped, "run.1") is None
+    assert shipped.deploy("exec", "-d", "--", "true") == "run.2"
+    assert "cut off" in shipped.deploy("exec", "--stop", "run.1")
+
+
+def test_no_value_and_no_command_is_in_an_argument_list_of_ours(shipped):
+    shipped.deploy("config", "set", "COLOUR=hunter2-hunter2", "--run")
+    shipped.deploy("exec", "-d", "--", "sh", "-c", "sleep 1000; : marker-marker")
+    pid = shown(shipped, "run.1")["pid"]
+    keeper = int(subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, check=True).stdout)
+    with open(f"/proc/{keeper}/cmdline", encoding="utf-8") as own, open(f"/proc/{keeper}/environ") as environ:
+        told = own.read() + environ.read()
+    assert "keep" in told
+    assert "marker" not in told
+    assert "hunter2" not in told
+    for path in (shipped.root / "run/oneoffs").rglob("*.json"):
+        assert "hunter2" not in path.read_text()
+        assert path.parent.stat().st_mode & 0o077 == 0
+
+
 def test_the_death_of_its_keeper_is_told(shipped):
     shipped.deploy("exec", "-d", "--", "sleep", "1000")
     pid = shown(shipped, "run.1")["pid"]

@@ -75,6 +75,9 @@ def test_it_has_the_limits_and_the_hardening_of_its_type(bounded):
     shown = bounded.systemctl("show", unit, "--property=MemoryMax,CPUQuotaPerSecUSec")
     assert f"MemoryMax={300 << 20}\n" in shown
     assert "CPUQuotaPerSecUSec=500ms\n" in shown
+    told = bounded.systemctl("show", unit) + bounded.systemctl("cat", unit)
+    assert "agent.pyz" in told
+    assert "touch ../new" not in told
     bounded.deploy("exec", "--stop", name)
 
 
