@@ -35,6 +35,20 @@ def render(route: Route, root: str, *, secure: bool) -> dict[str, Any]:
     return found
 
 
+def redirect(route: Route, root: str) -> dict[str, Any]:
+    """The route that sends visitors of the plain port to https."""
+    location = f"https://{HOST}{{http.request.uri}}"
+    return {
+        "@id": f"{routing.name(route.app, route.target)}-http",
+        "match": [{"vars": {HOST: list(route.domain)}}],
+        "handle": [
+            {"handler": "vars", OWNER: root},
+            {"handler": "static_response", "status_code": 308, "headers": {"Location": [location]}},
+        ],
+        "terminal": True,
+    }
+
+
 def owner(found: Any) -> Optional[str]:
     """The root of the target that has written this route; None for somebody else."""
     first = next(iter(_list(found, "handle")), None)

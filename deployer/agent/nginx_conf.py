@@ -33,12 +33,12 @@ _PROXY = f"""\
 """
 
 
-def render(route: Route, router: Router, owner: str, conf: str) -> bytes:
+def render(route: Route, router: Router, owner: str, conf: str, *, ipv6: bool) -> bytes:
     """The file; `owner` is its first line, `conf` the folder that it is in."""
     name = routing.name(route.app, route.target)
     body = _unavailable(name, conf, route) if route.closed else _app(name, route)
     upstream = "" if route.closed else _upstream(name, route.upstreams)
-    listens = [_listen(router.listens, secure=router.secure)]
+    listens = [_listen(router.listens, secure=router.secure, ipv6=ipv6)]
     named = f"    server_name {' '.join(route.domain) or '_'};\n"
     if router.secure:
         listens.append(
@@ -46,7 +46,9 @@ def render(route: Route, router: Router, owner: str, conf: str) -> bytes:
         )
     text = f"{owner}\n{upstream}server {{\n{''.join(listens)}{named}{body}}}\n"
     if router.secure and not router.port:
-        text += f"server {{\n{_listen(HTTP, secure=False)}{named}    return 301 https://$host$request_uri;\n}}\n"
+        text += (
+            f"server {{\n{_listen(HTTP, secure=False, ipv6=ipv6)}{named}    return 301 https://$host$request_uri;\n}}\n"
+        )
     return text.encode()
 
 
@@ -81,9 +83,9 @@ def _upstream(name: str, found: tuple[Upstream, ...]) -> str:
     return f"upstream {name} {{\n    least_conn;\n{lines}}}\n"
 
 
-def _listen(port: int, *, secure: bool) -> str:
+def _listen(port: int, *, secure: bool, ipv6: bool) -> str:
     more = " ssl" if secure else ""
-    return f"    listen {port}{more};\n    listen [::]:{port}{more};\n"
+    return f"    listen {port}{more};\n" + (f"    listen [::]:{port}{more};\n" if ipv6 else "")
 
 
 def _app(name: str, route: Route) -> str:

@@ -53,11 +53,14 @@ class Nginx:
     def put(self, route: Route) -> None:
         """Have exactly this route."""
         page = nginx_conf.page(route)
-        wanted = nginx_conf.render(route, self._router, unit_files.owner(self._files), str(self._folder))
+        owner, ipv6 = unit_files.owner(self._files), os.path.exists("/proc/net/if_inet6")
+        wanted = nginx_conf.render(route, self._router, owner, str(self._folder), ipv6=ipv6)
         if _content(self._conf) == wanted and page in (None, _content(self._page)) and self._is_loaded():
             return
         self._check_owner()
         self._check_port()
+        for left in self._folder.glob(f"{durable.TEMPORARY}{self._conf.stem}.*"):
+            durable.remove(left, name="sweep")
         if page is not None:
             durable.write(self._page, page, name="nginx.page")
         self._load(wanted)

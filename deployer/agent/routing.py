@@ -170,6 +170,9 @@ def _serve(files: Layout, versions: Sequence[int]) -> None:
     """Have the assets of these releases reachable, the first one's first; meanwhile none is unreachable."""
     folder = files.run / ASSETS
     durable.make_directory(folder)
+    for name in os.listdir(folder):
+        if name.startswith(durable.TEMPORARY):
+            durable.remove(folder / name, name="sweep")
     for number, version in reversed(list(enumerate(versions[: EARLIER + 1]))):
         target = f"../../releases/v{version}/app"
         if not os.path.islink(folder / str(number)) or os.readlink(folder / str(number)) != target:

@@ -55,7 +55,7 @@ def answers_securely(port, host):
 def test_a_domain_is_served_over_https_by_itself(program, files, one):
     router = router_of(files, Router("caddy", ("shop.localhost",), admin=program.admin))
     router.put(a_route(program, one, domain=("shop.localhost",), port=0))
-    wait_for(lambda: answers_securely(program.tls_port, "shop.localhost") == "one")
+    wait_for(lambda: answers_securely(program.tls_port, "shop.localhost") == "one", 60)
     assert router.shown().at == f"shop.localhost:{program.tls_port}"
     assert program.theirs().startswith("theirs")
 
@@ -64,7 +64,7 @@ def test_a_domain_stands_beside_sites_that_caddy_serves_over_https_already(progr
     program.stop()
     program.file.write_text(program.file.read_text() + "their.localhost {\n\ttls internal\n\trespond secured\n}\n")
     program.start()
-    wait_for(lambda: answers_securely(program.tls_port, "their.localhost") == "secured")
+    wait_for(lambda: answers_securely(program.tls_port, "their.localhost") == "secured", 60)
     before = program.servers()
     roots = {"shop": files, "blog": a_root(tmp_path / "blog", "blog")}
     for app, upstream in (("shop", one), ("blog", two)):
@@ -72,8 +72,8 @@ def test_a_domain_stands_beside_sites_that_caddy_serves_over_https_already(progr
         router_of(roots[app], Router("caddy", domain, admin=program.admin)).put(
             a_route(program, upstream, app=app, domain=domain, port=0)
         )
-    wait_for(lambda: answers_securely(program.tls_port, "shop.localhost") == "one")
-    wait_for(lambda: answers_securely(program.tls_port, "blog.localhost") == "two")
+    wait_for(lambda: answers_securely(program.tls_port, "shop.localhost") == "one", 60)
+    wait_for(lambda: answers_securely(program.tls_port, "blog.localhost") == "two", 60)
     assert get_securely(program.tls_port, "their.localhost") == "secured"
     for app, root in roots.items():
         router_of(root, Router("caddy", (f"{app}.localhost",), admin=program.admin)).remove()
@@ -165,3 +165,22 @@ def test_a_site_without_tls_stays_without_it_when_a_domain_comes_beside(program,
     router.put(a_route(program, one, domain=domain, port=program.site_port))
     assert get(program.site_port, host="shop.localhost").body == "one"
     assert get(program.site_port, host=SITE).body == "theirs"
+
+
+def test_who_comes_without_tls_is_sent_on_though_somebody_has_a_site_for_all_names(program, files, one):
+    """As Debian's Caddyfile has it."""
+    program.stop()
+    plain = int(program.file.read_text().partition("http_port ")[2].split()[0])
+    program.file.write_text(program.file.read_text() + f":{plain} {{\n\trespond welcome\n}}\n")
+    program.start()
+    before = program.servers()
+    domain = ("shop.localhost",)
+    router = router_of(files, Router("caddy", domain, admin=program.admin))
+    for _ in range(2):
+        router.put(a_route(program, one, domain=domain, port=0))
+        sent = get(plain, "/a?b=c", host="shop.localhost")
+        assert (sent.status, sent.headers["Location"]) == (308, "https://shop.localhost/a?b=c")
+        assert get(plain, host="other.localhost").body == "welcome"
+    wait_for(lambda: answers_securely(program.tls_port, "shop.localhost") == "one", 60)
+    router.remove()
+    assert program.servers() == before
