@@ -27,15 +27,18 @@ LONGEST_LOG, KEPT_LOGS = 10 << 20, 3
 
 
 def due(arguments: list[str]) -> None:
-    """`APP TARGET TYPE MOMENT`: run the type for this moment, unless it runs still or was run for it."""
-    app, target, kind, moment = arguments
+    """`APP TARGET TYPE MOMENT SCHEDULE`: run the type for this moment, unless it runs still or was run for it.
+
+    A moment of a schedule that it has no longer is none.
+    """
+    app, target, kind, moment, schedule = arguments
     files = Layout(Path(os.path.abspath(sys.argv[0])).parent.parent.parent, app, target)
     with _alone(files, kind) as alone:
         lives = scheduled.running(files, kind) is not None
         if not alone and not lives:  # another one is just beginning for this very moment
             return
         job, first = scheduled.find(files, kind), _first(files, kind, float(moment))
-        if job is not None and first and not lives:
+        if job is not None and job.schedule == schedule and first and not lives:
             _run(files, job)
 
 

@@ -69,7 +69,7 @@ class Scheduler:
             self._next[key] = scheduled.next_moment(job, scheduled.begin_after(self._files, job.type, now))
 
     def _begin(self, job: Job, moment: float) -> None:
-        words = [self._files.app, self._files.target, job.type, f"{moment:.3f}"]
+        words = [self._files.app, self._files.target, job.type, f"{moment:.3f}", job.schedule]
         process = subprocess.Popen(
             [interpreter(), "-IS", self._program, "due", *words],
             stdin=subprocess.DEVNULL,
