@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Optional
 
-from deployer.agent import choice, examine_kernel, examine_ports, examine_systemd, ledger, stage
+from deployer.agent import choice, examine_kernel, examine_ports, examine_router, examine_systemd, ledger, stage
 from deployer.agent.context import Host
 from deployer.agent.finding import finding
 from deployer.core import requests
@@ -38,6 +38,7 @@ def examine(asked: requests.Examine, host: Host) -> requests.Examined:
         *examine_systemd.findings(host, _name()),
         _manager(host, asked.manager),
         *(examine_ports.findings(host, known, spec) if known else []),
+        *examine_router.findings(host, asked.router),
         *examine_kernel.findings(),
     ]
     return requests.Examined(findings, clock)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Collection, Mapping, Optional, Sequence
 
-from deployer.agent import durable, unit_files
+from deployer.agent import durable, router_unit, unit_files
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.python import interpreter
@@ -115,6 +115,7 @@ class UnitSetup:
 
     def remove(self) -> None:
         """Take away what `prepare` and `install` have made; the host starts nothing of this target any more."""
+        router_unit.remove(self._files)
         named = f"{self._files.app}-{self._files.target}*"
         ours = [path for end in ("service", "timer") for path in self._ours(f"{named}.{end}")]
         if ours:

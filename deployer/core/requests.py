@@ -27,6 +27,7 @@ from deployer.core.deliveries import (
 from deployer.core.message import field, message
 from deployer.core.oneoffs import Detach, Detached, EndOneOff, Exec, OneOffEnded, Reserve, Reserved
 from deployer.core.router_requests import MaintenanceSet, RouterSeen, SetMaintenance, ShowRouter, UpstreamSeen
+from deployer.core.routing import Router
 from deployer.core.secret import Secret
 from deployer.core.units import ReadUnits, Units
 
@@ -317,9 +318,10 @@ class Events:
 
 @message
 class Examine:
-    """What `deploy doctor` wants to know of a host, for whose target `manager` is wished."""
+    """What `deploy doctor` wants to know of a host, for whose target `manager` and `router` are wished."""
 
     manager: str
+    router: Router = Router()
 
 
 @message

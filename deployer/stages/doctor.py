@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from deployer import settings as settings_
 from deployer.core import requests
 from deployer.core.errors import DeployError
+from deployer.core.routing import Router
 from deployer.hosts.session import Session
-from deployer.settings import Narrow
+from deployer.settings import Narrow, TargetSettings
 from deployer.stages.project import Project
 from deployer.stages.target import reached
 
@@ -39,7 +40,7 @@ def examine(project: Project, name: str | None, narrow: Narrow) -> list[Finding]
     target = settings_.narrowed(settings_.target(project.settings, name), narrow.hosts, narrow.limit)
     wish = "supervisor" if target.is_local and target.manager == "auto" else target.manager
     with reached(project, replace(target, manager="")) as fleet:  # a wish that cannot be granted must not end it here
-        answers = fleet.ask(lambda session: _examined(session, wish))
+        answers = fleet.ask(lambda session: _examined(session, wish, _router(target, session.host.name)))
         lost = {**fleet.missing, **answers.failures}
         told = {**answers.replies, **{host: [_lost(host, error)] for host, error in lost.items()}}
     wanted = target.chosen or [host.host for host in target.hosts] or list(told)
@@ -50,9 +51,15 @@ def _lost(host: str, error: DeployError) -> Finding:
     return Finding(host, "agent", error.message, ok=False, hint=error.hint)
 
 
-def _examined(session: Session, manager: str) -> list[Finding]:
+def _router(target: TargetSettings, host: str) -> Router:
+    """The router that a host is to have: none where it does not run what is routed to."""
+    runs = next((known.runs for known in target.hosts if known.host == host), ())
+    return target.router if not runs or target.router.type in runs else Router()
+
+
+def _examined(session: Session, manager: str, router: Router) -> list[Finding]:
     host, before = session.host.name, time.time()
-    told = session.call(requests.Examine(manager), requests.Examined)
+    told = session.call(requests.Examine(manager, router), requests.Examined)
     found = [Finding(host, f["name"], f["found"], f["ok"], f["hint"], f["warn"]) for f in told.findings]
     return [*found, skew(host, told.clock, before, time.time())]
 

@@ -118,6 +118,17 @@ def test_a_router_that_does_not_run_stops_a_release_before_anything_is_touched(r
     assert get(program.port).body.strip() == "first"
 
 
+def test_the_doctor_tells_of_the_router(routed, program):
+    def found():
+        return next(one for one in routed.run("doctor", "--json").document["findings"] if one["name"] == "router")
+
+    assert found()["ok"]
+    program.stop()
+    told = found()
+    assert not told["ok"]
+    assert f"systemctl enable --now {program.kind}" in told["hint"]
+
+
 def test_a_target_without_a_router_has_nobody_to_answer_in_its_place(app):
     app.tiny.settings(SETTINGS)
     app.deploy("ship")
