@@ -6,15 +6,18 @@ traffic has moved and the run is confirmed (agent/retiring.py).
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Mapping, Optional, Sequence
+import contextlib
+from typing import Callable, Collection, Iterable, Mapping, Optional, Sequence
 
-from deployer.agent import readiness
+from deployer.agent import readiness, stage
+from deployer.agent.layout import Layout
 from deployer.agent.managers import STOPPING, ProcessManager
 from deployer.agent.timings import Timings
+from deployer.core.errors import DeployError
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 from deployer.core.message import message
-from deployer.core.strategy import SOCKET, STOP_FIRST
+from deployer.core.strategy import SOCKET, STOP_FIRST, alone
 from deployer.core.turnover import BESIDE
 
 # told which processes serve from now on, before one of them is stopped and after another one is up
@@ -50,6 +53,15 @@ class Change:
         return kind is not None and kind.binds_port and kind.listen != SOCKET
 
 
+def apart(ways: Mapping[str, str], files: Layout, releases: Iterable[int]) -> dict[str, str]:
+    """`ways`, but for what one of these releases has `once`, too: none begins beside a process of it."""
+    kinds: set[str] = set()
+    for version in set(releases):
+        with contextlib.suppress(DeployError):  # damaged, or pruned: it says nothing any more
+            kinds.update(kind.name for kind in stage.spec(files, version).launch.processes if alone(kind))
+    return {kind: STOP_FIRST if kind in kinds else way for kind, way in ways.items()}
+
+
 def launch_beside(manager: ProcessManager, change: Change, *, check: Callable[[], None], timings: Timings) -> None:
     """Have those up that take ports of their own beside living ones of their type; nobody is sent to them yet."""
     present = {instance.process for instance in manager.instances()}
@@ -75,13 +87,7 @@ def bring(
     who waits for all of those together.
     """
     timings = timings or Timings()
-    seen = manager.instances()
-    ending = {instance.process for instance in seen if instance.state == STOPPING}
-    present = [
-        instance.process for instance in seen if instance.process not in ending or not change.beside(instance.process)
-    ]
-    staying = [p for p in change.wanted if p in present and p not in ending and p not in change.anew]
-    leaving = [p for p in present if p not in staying]
+    staying, leaving = _parted(manager, change)
     coming = [p for p in change.wanted if p not in staying]
     for kind in dict.fromkeys(p.type for p in coming):
         if change.ways.get(kind) == STOP_FIRST or kind in change.handing:
@@ -104,6 +110,15 @@ def bring(
     timings.stopping(manager, [p for p in leaving if not change.beside(p)])
     manager.close_sockets(but=change.sockets)
     return [p for p in leaving if change.beside(p)]
+
+
+def _parted(manager: ProcessManager, change: Change) -> tuple[list[Process], list[Process]]:
+    """The processes that are to stay as they are, and those that are to go; what is ending anyway is left to it."""
+    seen = manager.instances()
+    ending = {instance.process for instance in seen if instance.state == STOPPING}
+    present = [i.process for i in seen if i.process not in ending or not change.beside(i.process)]
+    staying = [p for p in change.wanted if p in present and p not in ending and p not in change.anew]
+    return staying, [p for p in present if p not in staying]
 
 
 def _makes_room(change: Change, old: Process, new: Process) -> bool:
