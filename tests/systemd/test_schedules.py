@@ -26,7 +26,9 @@ def timed(one) -> OneHost:
 def ship(one: OneHost) -> str:
     """Ship the app with the type; the release."""
     text = SETTINGS.replace("targets:\n", f"{REPORT}targets:\n").replace("worker: 1}", "worker: 1, report: 1}")
-    text = text.replace("USER", one.user).replace("MANAGER", "systemd").replace("WEB", "")
+    text = (
+        text.replace("USER", one.user).replace("MANAGER", "systemd").replace("WEB", "").replace("web1", one.host.name)
+    )
     one.tiny.settings(text)
     return one.deploy("ship")
 
@@ -119,3 +121,20 @@ def test_a_power_cut_in_the_middle_of_a_run_leaves_the_times_with_the_release_be
     (timed.place_seen / "shared/notes").unlink(missing_ok=True)
     begins(timed, before)
     timed.tiny.say("first")
+
+
+@pytest.mark.parametrize("user", ["root", "deploy"])
+def test_the_systemd_of_debian_11_does_it_too(lab, tmp_path, user):
+    one = OneHost(lab, lab.fresh_hosts(1, suite="bullseye")[0], tmp_path, user)
+    one.tiny.say("first")
+    begins(one, ship(one))
+    told = eventually(lambda: [e["text"] for e in one.json("events")["events"] if e["event"] == "ran"], seconds=30)
+    assert told[0].startswith("report: exited with code 3 after 1.")
+    assert "reporting" in one.deploy("logs", "report")
+    one.host.power_cut()
+    one.host.boot()
+    (one.place_seen / "shared/notes").unlink(missing_ok=True)
+    release = one_release_runs(one, "first")
+    begins(one, release)
+    assert alternate(notes(one))
+    one.deploy("stop")
