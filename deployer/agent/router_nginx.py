@@ -92,9 +92,14 @@ class Nginx:
         try:
             self._write(wanted)
             self._test(there=wanted is not None)
-            self._reload()
         except BaseException:
             self._write(before)
+            raise
+        try:
+            self._reload()
+        except BaseException:  # it may have taken it all the same, and later than we waited
+            self._write(before)
+            self._nginx("-s", "reload")
             raise
 
     def _write(self, content: Optional[bytes]) -> None:
