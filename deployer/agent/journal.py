@@ -42,16 +42,24 @@ class Journal:
         self._field = "_SYSTEMD_UNIT" if systemctl.of_the_system else "SYSLOG_IDENTIFIER"
         self._suffix = "" if systemctl.of_the_system else ".service"  # of a unit, which its identifier has not
 
-    def entries(self, unit: str, lines: int) -> list[tuple[float, bytes]]:
-        """The last `lines` lines of a unit, each with its time in seconds of the epoch."""
-        return [(entry.at, entry.text) for entry in self._last([unit], lines)]
+    def entries(self, units: Sequence[str], lines: int) -> list[tuple[float, bytes]]:
+        """The last `lines` lines of these units together, each with its time in seconds of the epoch."""
+        return [(entry.at, entry.text) for entry in self._last(units, lines)]
 
     def follow(
-        self, units: Sequence[str], lines: int, emit: Callable[[str, float, bytes], None], idle: Callable[[], bool]
+        self,
+        writers: Sequence[Sequence[str]],
+        lines: int,
+        emit: Callable[[str, float, bytes], None],
+        idle: Callable[[], bool],
     ) -> None:
-        """Give `emit` the last `lines` lines of each unit, in the order of time, and every new one until `idle()`."""
+        """Give `emit` the last `lines` lines of each writer, in the order of time, and every new one until `idle()`.
+
+        A writer is one process: the units that it has been, one after the other.
+        """
+        units = [unit for writer in writers for unit in writer]
         newest = self._last(units, 1)
-        found = [entry for unit in units for entry in self._last([unit], lines) if entry.at <= newest[0].at]
+        found = [entry for writer in writers for entry in self._last(writer, lines) if entry.at <= newest[0].at]
         for entry in sorted(found, key=lambda entry: entry.at):
             emit(entry.unit, entry.at, entry.text)
         after = f"--after-cursor={newest[0].cursor}" if newest else f"--since=@{unit_setup.since(self._files)}"

@@ -20,7 +20,7 @@ from deployer.agent.timer_units import Timers, service_name
 from deployer.agent.unit_setup import UnitSetup
 from deployer.agent.unit_sockets import UnitSockets
 from deployer.core.errors import RunFailed
-from deployer.core.formation import Process
+from deployer.core.formation import ONE_OFF, TURNS, Process
 from deployer.core.manifest import ProcessType
 from deployer.core.strategy import SOCKET
 
@@ -122,12 +122,15 @@ class Systemd:
 
     def entries(self, process: Process, lines: int) -> list[tuple[float, bytes]]:
         """The last `lines` lines, each with its time in seconds of the epoch."""
-        return self._journal.entries(self._writer(process), lines)
+        return self._journal.entries(self._writers(process), lines)
 
     def follow(self, processes: Sequence[Process], lines: int, emit: Emit, idle: Callable[[], bool]) -> None:
         """Give `emit` the last lines of each and every new one until `idle()`."""
-        names = {self._writer(process): process for process in processes}
-        self._journal.follow(list(names), lines, lambda name, at, line: emit(names[name], at, line + b"\n"), idle)
+        writers = {process: self._writers(process) for process in processes}
+        names = {name: process for process in processes for name in writers[process]}
+        names.update({self._writer(process): process for process in processes})
+        found = list(writers.values())
+        self._journal.follow(found, lines, lambda name, at, line: emit(names[name], at, line + b"\n"), idle)
 
     def schedule(self, release: int, kinds: Sequence[ProcessType]) -> None:
         """Have a timer for each of these, and for no other."""
@@ -228,6 +231,15 @@ class Systemd:
         process = unit_files.parse_unit(self._files, name)
         assert process is not None, name
         return process
+
+    def _writers(self, process: Process) -> list[str]:
+        """The units that have written as this process: its own, and those of its name in other turns."""
+        turns = (
+            [process.in_turn(turn) for turn in range(TURNS)]
+            if process.ordinal and process.type != ONE_OFF
+            else [process]
+        )
+        return list(dict.fromkeys(self._writer(one) for one in turns))
 
     def _writer(self, process: Process) -> str:
         """The unit that writes what is shown as the process's log."""

@@ -21,6 +21,7 @@ TYPE_STEP = 100
 APP_STEP = 1000
 X11 = 6000  # browsers refuse to open it
 MOST = 99
+ONE_OFF = "run"  # the type of one-off processes: run.1, run.2, …
 TURNS = 10  # so many there are
 SIDES = 4  # ranges of ports that the turns of a type use, one after the other
 SIDE = TYPE_STEP // SIDES
@@ -42,8 +43,12 @@ class Process:
 
     @property
     def ordinal(self) -> int:
-        """The number that people see: 1 of `web.1`."""
-        return self.number % TURN
+        """The number that people see: 1 of `web.1`.  One-off processes are counted, and have no turns."""
+        return self.number if self.type == ONE_OFF else self.number % TURN
+
+    def in_turn(self, turn: int) -> Process:
+        """What it is called in another turn."""
+        return Process(self.release, self.type, turn * TURN + self.ordinal, self.port)
 
     @property
     def turn(self) -> int:
