@@ -102,3 +102,19 @@ def test_one_that_is_far_away_is_seen_with_its_time(app, tiny):
     tiny.deploy("ship")
     assert "-02-29 03:00:00" in report(tiny, "scheduled")["reason"]
     assert "scheduled (next " in tiny.deploy("ps")
+
+
+@pytest.mark.parametrize(
+    "fault", ["schedules.apply", "scheduled.rename", "supervisor.scheduler.rename", "schedules.applied"]
+)
+def test_a_switch_that_is_cut_off_leaves_the_times_with_the_release_before(app, tiny, fault):
+    begins(tiny, "v1")
+    app.say("never")
+    assert tiny.run("ship", env={"DEPLOYER_FAULT": f"{fault}:1"}).code != 0
+    eventually(lambda: not (tiny.root / "run/pending").exists(), what="the host to put back what served")
+    count = len(notes(tiny))
+    begins(tiny, "v1")
+    begins(tiny, "v1")
+    assert "begin v2" not in notes(tiny)[count + 1 :]  # but for one that had begun
+    assert alternate(notes(tiny))
+    assert tiny.json("status")["ok"]
