@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployer.core import formation, ledger, names, requests, wire
+from deployer.core import formation, ledger, names, requests, strategy, turnover, wire
 from deployer.core.errors import ReleaseRefused, SettingsError
 from deployer.core.manifest import Launch
 from deployer.core.release import Spec
@@ -57,6 +57,7 @@ def release(
     manifest = delivery.manifest(target, build)
     launch = wire.decode(Launch, manifest.launch)
     check_contract(launch, config)
+    _tell_what_cannot_be(target, launch)
     spec = _spec(target, launch, config, build, commit)
     name = names.release_name(spec.version)
     target.report(Event(STEP, f"releasing {name}"))
@@ -86,6 +87,16 @@ def _append(target: Target, name: str, body: Mapping[str, object]) -> None:
     for host, error in lost.items():
         target.report(Event(WARNING, f"{name} is not in its ledger yet: {error.message}", host))
     target.fleet.missing.update(lost)
+
+
+def _tell_what_cannot_be(target: Target, launch: Launch) -> None:
+    """Warn of a way to replace processes that was wished for and cannot be had."""
+    router = target.settings.router
+    for kind in launch.processes:
+        routed = bool(router.kind) and kind.name == router.type
+        if kind.update in turnover.BESIDE and strategy.stuck(kind, routed=routed):
+            told = f"{kind.name}: `update: {kind.update}` needs a router or `listen: socket`; it is replaced one by one"
+            target.report(Event(WARNING, told))
 
 
 def config_of(target: Target, version: int) -> Variables:
