@@ -35,7 +35,7 @@ from deployer.agent.supervisor_conf import PROCESSES
 from deployer.agent.unit_files import WANTED
 from deployer.core import formation, turnover
 from deployer.core.errors import DeployError, Drift
-from deployer.core.formation import Places, Process
+from deployer.core.formation import Process
 from deployer.core.ledger import SUCCEEDED
 from deployer.core.names import release_number
 from deployer.core.release import Spec
@@ -133,7 +133,7 @@ def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending) -> Non
         replacing.bring(manager, Change([], {}, {}), check=_go_on)
         schedules.apply(files, manager, None, {})
         return
-    change = _as_it_was(files, spec, waiting.before, waiting.places)
+    change = _as_it_was(files, spec, waiting.before, waiting)
     leaving = replacing.bring(manager, change, check=_go_on, reroute=rerouting(files, spec, _go_on))
     try:
         readiness.await_ready(manager, change.wanted, change.types, check=_go_on)
@@ -179,13 +179,13 @@ def confirm_pending(files: Layout, attempt: str) -> None:
         pending.forget(files)
 
 
-def _as_it_was(files: Layout, spec: Spec, before: State, handed_out: Places) -> Change:
-    """The processes of `before` in the places that they had, whatever the switch has `handed_out`."""
-    known = pending.places(files)
+def _as_it_was(files: Layout, spec: Spec, before: State, waiting: Pending) -> Change:
+    """The processes of `before` in the places that they had, whatever the switch has handed out."""
+    known, handed_out = pending.places(files), waiting.places
     ports = formation.allocate(spec.launch.processes, {**handed_out.ports, **known.ports}, sockets.free)
     wanted = before.processes(formation.places(spec.launch.processes, ports, known.turns))
     routed = [spec.router.type] if spec.router.kind else []
-    ways = turnover.strategies(spec.types, before.formation, routed)
+    ways = replacing.apart(turnover.strategies(spec.types, before.formation, routed), files, [waiting.after.version])
     return Change(wanted, spec.types, ways, handing=set(handed_out.sockets) ^ set(known.sockets))
 
 

@@ -98,8 +98,9 @@ def _change(
     kinds = spec.launch.processes
     given = Places() if fresh else pending.places(host.files)
     here = formation.places(kinds, formation.allocate(kinds, given.ports, sockets.free), given.turns)
-    ways = turnover.strategies(spec.types, after.formation, _routed(spec))
     present = [instance.process for instance in instances]
+    ways = turnover.strategies(spec.types, after.formation, _routed(spec))
+    ways = replacing.apart(ways, host.files, {p.release for p in present} - {after.version})
     own = [kind.name for kind in kinds if kind.binds_port and kind.listen != SOCKET]
     ending = [instance.process for instance in instances if instance.state == STOPPING]
     places = turnover.turned(

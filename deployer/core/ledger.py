@@ -20,6 +20,7 @@ _DOMAIN = b"deployer-ledger-v1\0"
 
 SUCCEEDED, RESTORED, MIXED, FAILED = "succeeded", "restored", "mixed", "failed"
 BROUGHT_UP = ("run", "ship", "rollback", "config")  # the causes that change which release is current
+MOVE = "move"  # the cause where one host gives up what another one is to have
 
 
 @message
@@ -169,7 +170,7 @@ class Ledger:
     @property
     def current_run(self) -> Optional[Run]:
         """The newest run of the whole target that succeeded (before the first: of some hosts), or None."""
-        succeeded = [run for run in reversed(self.runs) if run.outcome == SUCCEEDED]
+        succeeded = [run for run in reversed(self.runs) if run.outcome == SUCCEEDED and run.cause != MOVE]
         return next((run for run in succeeded if run.whole), succeeded[0] if succeeded else None)
 
     @property

@@ -151,7 +151,7 @@ def _outcome(
     if not isinstance(error, HostUnreachable):
         serves = None if isinstance(error, RunMixed) else previous
         return HostOutcome(host, serves, ok=False, seconds=0, error=error.message)
-    seen = _look_again(target, session)
+    seen = look_again(target, session)
     if seen is None:
         return HostOutcome(host, None, ok=False, seconds=0, error=f"unknown: {error.message}")
     serves = int(seen.current[1:]) if seen.current[1:].isdigit() else None
@@ -163,7 +163,7 @@ def _serves_before(target: Target, outcome: HostOutcome) -> bool:
     return outcome.release == (run.release if run else None) and not outcome.error.startswith("unknown")
 
 
-def _look_again(target: Target, lost: Session) -> requests.Looked | None:
+def look_again(target: Target, lost: Session) -> requests.Looked | None:
     """What a host says whose line was lost, once nothing is pending there; None where it says nothing in time.
 
     The lock is waited for: its agent of before is at it as long as it holds that.  Whoever takes it next cleans up.

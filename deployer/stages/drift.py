@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from deployer.core.ledger import Ledger
+from deployer.core.ledger import MOVE, Ledger
 from deployer.core.requests import DRAINING, Looked
+from deployer.stages import holders
 
 ALIVE = ("up", "starting", "scheduled")
 
@@ -22,6 +23,9 @@ def found(ledger: Ledger, host: str, seen: Looked, *, whole: bool = True) -> lis
         told.append(f"`current` names {seen.current or 'nothing'}, the ledger says {named or 'nothing'}")
     if whole and ledger.current and named != f"v{ledger.current}":
         told.append(f"serves {named or 'nothing'}, the target's current is v{ledger.current}")
+    if whole and run and run.cause == MOVE and ledger.current_run:
+        lost = holders.homeless(ledger, ledger.current_run.formation)
+        told += [f"gave up {kind}, which no host has now" for kind in lost]
     wanted = {(name, run.release) for name in run.processes(host)} if run else set()
     lasting = [process for process in seen.processes if process.state != DRAINING]
     running = {(process.process, process.release): process for process in lasting}

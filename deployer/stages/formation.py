@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deployer.core import formation as rules
+from deployer.core import requests
 from deployer.core.errors import NotFound, UsageError
 from deployer.core.ledger import Run
 from deployer.core.names import process_name
+from deployer.core.release import Spec
+from deployer.stages import placing
 from deployer.stages.run import Ran, bring_up
 from deployer.stages.target import Target
 from deployer.stages.wanted import Wanted
@@ -37,7 +40,15 @@ def running(target: Target) -> Run:
 def scale(target: Target, changes: Sequence[str]) -> Ran:
     """Change how many processes of each type run (`web=3`, `worker+1`)."""
     run = running(target)
-    return bring_up(target, Wanted(run.release, rules.scaled(run.formation, changes), run.stopped), cause="scale")
+    counts = rules.scaled(run.formation, changes)
+    alone = placing.alone(target.holding(run.release).call(requests.ReadSpec(run.release), Spec))
+    for kind in alone:
+        if counts.get(kind, 0) > 1:
+            raise UsageError(
+                f"{kind} may have one process in the whole target, not {counts[kind]}",
+                hint=f"`once` or `schedule` of processes.{kind} in deploy.yaml says so; say {kind}=0 or {kind}=1",
+            )
+    return bring_up(target, Wanted(run.release, counts, run.stopped, alone=alone), cause="scale")
 
 
 def restart(target: Target, chosen: Sequence[str]) -> Ran:

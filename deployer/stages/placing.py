@@ -1,24 +1,23 @@
-"""Which host has a process of which the whole target has one at most, and how does another host come to have it?
+"""Which host has a process of which the whole target has one at most?
 
-Such a process stays where it is.  Where its host is no longer to run it, that host gives it up first, by a run of its
-own: before the ledger says so, no other host starts it.  So there are never two, whatever is cut off, and whenever.
+Such a process stays where it is.  What a host is seen to run counts, beside what the ledger says; of one that cannot be
+asked, whatever it may still run: nobody else starts it then.  How it moves is told in stages/moving.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deployer.core import requests, strategy
-from deployer.core.errors import DeployError, RunFailed
-from deployer.core.ledger import Ledger
+from deployer.core.errors import RunFailed
 from deployer.core.release import Spec
+from deployer.stages import holders
 from deployer.stages.events import WARNING, Event
 from deployer.stages.target import Target
-from deployer.stages.wanted import Wanted
+from deployer.stages.wanted import Move, Wanted
 
-BringUp = Callable[[Target, Wanted], object]
+Seen = Mapping[str, Sequence[requests.Seen]]  # what each host of this command runs
 
 
 def alone(spec: Spec) -> tuple[str, ...]:
@@ -27,78 +26,93 @@ def alone(spec: Spec) -> tuple[str, ...]:
 
 
 def placed(target: Target, wanted: Wanted) -> Wanted:
-    """`wanted`, with the host that has each such type.
+    """`wanted`, with the host that has each such type, and those that have to give one up before.
 
     `RunFailed` where the host that has it is none of the target any more: nobody knows whether it still runs there.
     """
     kinds = wanted.alone
     if kinds is None:
         kinds = alone(target.holding(wanted.version).call(requests.ReadSpec(wanted.version), Spec))
-    places = {kind: host for kind in kinds if (host := _place(target, kind, needed=bool(wanted.formation.get(kind))))}
-    return replace(wanted, alone=kinds, placed=places)
+    if not kinds:
+        return replace(wanted, alone=(), placed={})
+    looked = target.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
+    seen = {host: told.processes for host, told in looked.items()}
+    places = {kind: host for kind in kinds if (host := _place(target, kind, seen))}
+    starting = [] if wanted.stopped else [kind for kind in kinds if wanted.formation.get(kind)]
+    gone = [move for host in _gone(target) if (move := _gone_with(target, host, starting, seen))]
+    _tell(target, {kind: places[kind] for kind in starting if kind in places})
+    return replace(wanted, alone=kinds, placed=places, moves=_moves(target, starting, places, seen), gone=tuple(gone))
 
 
-@contextmanager
-def freed(target: Target, wanted: Wanted, bring_up: BringUp) -> Iterator[None]:
-    """Have those hosts give up what another one is to start in this block; if that fails, they have it again."""
-    moved = {} if wanted.stopped else _moving(target, wanted)
-    before = {host: target.ledger.run_of(host) for host in moved}
-    for host, kinds in moved.items():
-        target.report(
-            Event(WARNING, f"gives up {', '.join(kinds)}: {wanted.placed[kinds[0]]} has it from now on", host)
-        )
-        _give_up(target, host, bring_up, without=kinds)
-    try:
-        yield
-    except DeployError:
-        for host, run in before.items():
-            if run is not None:
-                back = Wanted(run.release, run.on(host), alone=(), placed={})
-                with suppress(DeployError):  # the failure that is told is the one of the block
-                    bring_up(target.narrowed([host]), back)
-        raise
+def runs_of(processes: Sequence[requests.Seen], kind: str) -> list[requests.Seen]:
+    """Those of `processes` that are of `kind`, whatever they are at."""
+    return [process for process in processes if process.process.rpartition(".")[0] == kind]
 
 
-def _give_up(target: Target, host: str, bring_up: BringUp, *, without: list[str]) -> None:
-    run = target.ledger.run_of(host)
-    if run is not None:
-        kept = {kind: count for kind, count in run.on(host).items() if kind not in without}
-        bring_up(target.narrowed([host]), Wanted(run.release, kept, run.stopped, alone=(), placed={}))
-
-
-def _moving(target: Target, wanted: Wanted) -> dict[str, list[str]]:
-    """What each host has to give up."""
-    found: dict[str, list[str]] = {}
-    for kind, host in wanted.placed.items():
-        for other in having(target.ledger, kind):
-            if other != host and wanted.formation.get(kind) and other in _here(target):
-                found.setdefault(other, []).append(kind)
-    return found
-
-
-def _place(target: Target, kind: str, *, needed: bool) -> str | None:
+def _place(target: Target, kind: str, seen: Seen) -> str | None:
     """The host that has `kind`: the one that had it before, above all where it cannot be told to give it up."""
-    here, known = _here(target), [host.host for host in target.settings.hosts] or _here(target)
-    holders = having(target.ledger, kind)
-    for host in holders:
-        if host not in known and needed and not target.forgiving:
-            raise RunFailed(
-                f"{kind} may have one process in the whole target, and {host}, which is none of its hosts now, has it",
-                hint=f"put {host} back into deploy.yaml, and take {kind} from its `runs`; or, if it is gone for good,"
-                " say --allow-missing",
-            )
-    able = [host for host in known if kind in target.share(host, {kind: 1})]
-    for host in [h for h in holders if h in known and h not in here] + [h for h in holders if h in able]:
-        return host
-    return next((host for host in able if host in here), None)
+    ledger, known = target.ledger, _known(target)
+    having = holders.having(ledger, kind)
+    away = [host for host in [*having, *holders.doubtful(ledger, kind)] if host in known and host not in seen]
+    if away:
+        return away[0]
+    able = [host for host in known if host in seen and kind in target.share(host, {kind: 1})]
+    there = [host for host in seen if runs_of(seen[host], kind)]
+    for having_it in (having, there, holders.resting(ledger, kind), able):
+        if found := [host for host in able if host in having_it]:
+            return found[0]
+    return None
 
 
-def _here(target: Target) -> list[str]:
-    return [session.host.name for session in target.chosen]
+def _moves(target: Target, kinds: Sequence[str], places: Mapping[str, str], seen: Seen) -> tuple[Move, ...]:
+    """What hosts have to give up: by the ledger, or as they are seen."""
+    moves = []
+    for host, processes in seen.items():
+        others = [kind for kind in kinds if places.get(kind, host) != host]
+        found = {kind: runs_of(processes, kind) for kind in others}
+        leaving = tuple(kind for kind in others if found[kind] or host in holders.having(target.ledger, kind))
+        if leaving:
+            run = target.ledger.run_of(host)
+            first = next((one.release for kind in leaving for one in found[kind]), 0)
+            there = [one.process.rpartition(".")[0] for one in processes if one.release == first]
+            share = run.on(host) if run else {kind: there.count(kind) for kind in there}
+            moves.append(Move(host, leaving, run.release if run else first, share, stopped=bool(run and run.stopped)))
+    return tuple(moves)
 
 
-def having(ledger: Ledger, kind: str) -> list[str]:
-    """The hosts that are to run a process of `kind` now, those too that the target has no more."""
-    names = dict.fromkeys(host for run in ledger.runs for host in run.hosts)
-    runs = {host: ledger.run_of(host) for host in names}
-    return [host for host, run in runs.items() if run and not run.stopped and run.on(host).get(kind)]
+def _gone_with(target: Target, host: str, kinds: Sequence[str], seen: Seen) -> Move | None:
+    """What a host has taken with it that is none of the target's now; `RunFailed` unless the user has allowed for that.
+
+    A host that has another name now is not gone: it is seen to run what the ledger tells of the old name.
+    """
+    run = target.ledger.run_of(host)
+    lost = tuple(kind for kind in kinds if host in holders.having(target.ledger, kind))
+    if run is None or not lost:
+        return None
+    new = [name for name in seen if target.ledger.run_of(name) is None]
+    renamed = any(one.release == run.release for name in new for kind in lost for one in runs_of(seen[name], kind))
+    if not (renamed or target.forgiving):
+        raise RunFailed(
+            f"{lost[0]} may have one process in the whole target, and {host}, which is none of its hosts now, has it",
+            hint=f"put {host} back into deploy.yaml, and take {lost[0]} from its `runs`; or, if it is gone for good,"
+            " say --allow-missing",
+        )
+    return Move(host, lost, run.release, run.on(host))
+
+
+def _gone(target: Target) -> list[str]:
+    """The hosts that the ledger tells of, and that the target has no more."""
+    return [
+        host for host in dict.fromkeys(h for run in target.ledger.runs for h in run.hosts) if host not in _known(target)
+    ]
+
+
+def _known(target: Target) -> list[str]:
+    return [host.host for host in target.settings.hosts] or [session.host.name for session in target.chosen]
+
+
+def _tell(target: Target, places: Mapping[str, str]) -> None:
+    for kind, host in places.items():
+        if host in target.fleet.missing:
+            told = f"{kind} may have one process in the whole target, and this host may have it: no other one starts it"
+            target.report(Event(WARNING, told, host))

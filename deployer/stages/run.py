@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 
 from deployer.core import formation, requests, rollout
 from deployer.core.errors import DeployError, Drift, NotFound, ReleaseCommandFailed, RunFailed
-from deployer.core.ledger import FAILED, SUCCEEDED
+from deployer.core.ledger import FAILED, MOVE, SUCCEEDED
 from deployer.core.names import release_name
 from deployer.core.release import Spec
 from deployer.hosts.session import Session
-from deployer.stages import aftermath, drift, placing, upkeep
+from deployer.stages import aftermath, drift, moving, placing, upkeep
 from deployer.stages.events import DONE, STEP, WARNING, Event, step
 from deployer.stages.staging import stage_missing
 from deployer.stages.target import Listener, Target
 from deployer.stages.wanted import HostOutcome, Wanted, record
 
 LAST_LINES = 20
-DOING = {"stop": "stopping", "start": "starting", "scale": "scaling", "restart": "restarting", "move": "moving"}
+DOING = {"stop": "stopping", "start": "starting", "scale": "scaling", "restart": "restarting", MOVE: "moving"}
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,11 @@ def run(target: Target, version: int | None, *, cause: str = "run", tidy: bool =
     then = [requests.ReadSpec(running)] if running and running != chosen else []  # for `next_formation`
     spec = target.holding(chosen).call(requests.ReadSpec(chosen), Spec, then=then)
     stage_missing(target, spec)
+    alone = placing.alone(spec)
+    counts = {kind: min(n, 1) if kind in alone else n for kind, n in next_formation(target, spec).items()}
+    wanted = placing.placed(target, Wanted(chosen, counts, alone=alone))
     run_release_command(target, spec)
-    ran = bring_up(target, Wanted(chosen, next_formation(target, spec), alone=placing.alone(spec)), cause=cause)
+    ran = bring_up(target, wanted, cause=cause)
     if ran.changed and tidy:
         upkeep.tidy(target)
     return ran
@@ -101,8 +104,8 @@ def _how(target: Target, ended: requests.Ended) -> str:
 
 def bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
     """Switch every host to `wanted`; what the whole target has once goes to another host before that."""
-    wanted = placing.placed(target, wanted)
-    with placing.freed(target, wanted, lambda narrowed, less: _bring_up(narrowed, less, cause="move")):
+    wanted = placing.placed(target, wanted) if wanted.placed is None else wanted
+    with moving.freed(target, wanted, lambda narrowed, own: _bring_up(narrowed, own, cause=MOVE)):
         return _bring_up(target, wanted, cause=cause)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from deployer.core.errors import DeployError
@@ -12,11 +12,28 @@ from deployer.stages.target import Target
 
 
 @dataclass(frozen=True)
+class Move:
+    """A host gives up its processes of these types; it goes on with the rest of its `share` of `release`."""
+
+    host: str
+    kinds: tuple[str, ...]
+    release: int
+    share: Mapping[str, int]
+    stopped: bool = False
+
+    @property
+    def rest(self) -> dict[str, int]:
+        """What it goes on with."""
+        return {kind: count for kind, count in self.share.items() if kind not in self.kinds}
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What is to run: a release with a formation, or (`stopped`) nothing; `restart` names what starts anew.
 
     `alone` are the types of which the whole target has one at most (None: not looked up yet), `placed` the host that
-    has each (stages/placing.py).
+    has each (None: not decided yet), `moves` what has to be given up before, `gone` what hosts have that are none of
+    the target's any more (stages/placing.py).  The formation may be one host's `own`, whatever deploy.yaml says of it.
     """
 
     version: int
@@ -24,15 +41,20 @@ class Wanted:
     stopped: bool = False
     restart: tuple[str, ...] = ()
     alone: tuple[str, ...] | None = None
-    placed: Mapping[str, str] = field(default_factory=dict)
+    placed: Mapping[str, str] | None = None
+    moves: tuple[Move, ...] = ()
+    gone: tuple[Move, ...] = ()
+    own: bool = False
 
     def share(self, target: Target, host: str) -> dict[str, int]:
         """What `host` has of the formation."""
-        counts, alone = target.share(host, self.formation), self.alone or ()
+        if self.own:
+            return dict(self.formation)
+        counts, alone, placed = target.share(host, self.formation), self.alone or (), self.placed or {}
         return {
             kind: min(count, 1) if kind in alone else count
             for kind, count in counts.items()
-            if kind not in alone or self.placed.get(kind) == host
+            if kind not in alone or placed.get(kind) == host
         }
 
 
@@ -56,10 +78,15 @@ def record(
     outcome: str,
     error: str = "",
     times: Mapping[str, Any] | None = None,
+    hosts: Mapping[str, Mapping[str, int]] | None = None,
     written: Callable[[Record], bool] = lambda _: False,
     then: Sequence[Any] = (),
 ) -> dict[str, DeployError]:
-    """Write the run into the ledger (`Book.append`); which hosts did not answer or take their copy, and why."""
+    """Write the run into the ledger (`Book.append`); which hosts did not answer or take their copy, and why.
+
+    It is of the hosts that the command is for, unless `hosts` says of which, with what each of them has.
+    """
+    shares = {s.host.name: wanted.share(target, s.host.name) for s in target.chosen} if hosts is None else hosts
     body = {
         "release": wanted.version,
         "cause": cause,
@@ -71,8 +98,8 @@ def record(
         "at": target.operator.now(),
         "attempt": attempt,
         "error": error,
-        "hosts": {s.host.name: wanted.share(target, s.host.name) for s in target.chosen},
-        "whole": target.whole,
+        "hosts": shares,
+        "whole": target.whole and hosts is None,
         **({"times": times} if times else {}),
     }
     return target.book.append("run", body, written=written, then=then)
