@@ -1,7 +1,8 @@
-"""How did a process of a unit last end, and how long is it held back?
+"""How did a process last end, is it failing, and how long is it held back?
 
-Its unit writes down how it ended, and the launcher keeps that at the next start.  systemd 252 restarts always after the
-same time, so it is the launcher that waits: longer after every short life, up to a minute, and for as long as it takes.
+Its manager writes down how it ended, and the launcher keeps that at the next start.  systemd 252 restarts always after
+the same time, so there it is the launcher that waits: longer after every short life, up to a minute, and for as long as
+it takes.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from deployer.agent import started
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import Any, Optional
 
     from deployer.agent.started import Started
 
 FOLDER = "run/exits"
 SHORT, LONGEST = 60.0, 60.0  # seconds: of a life that is no success, and of a pause
+MANY = 3  # short lives, one after the other, of a process that is failing
 
 
 def last(root: str, kind: str, release: int, number: int) -> str:
@@ -50,9 +52,36 @@ def sentence(result: str, code: str, status: str, seconds: Optional[float]) -> s
     return how if seconds is None else f"{how} after {max(0.0, seconds):.1f} s"
 
 
+def failing(record: Optional[Started], *, crashed: float = 0.0) -> bool:
+    """Whether the process of this record has ended again and again, each time soon after its start.
+
+    `crashed` is when it did so last, 0.0 where it runs; one that has run for long is failing no more.
+    """
+    if record is None:
+        return False
+    short = (crashed or time.time()) - record.at < SHORT
+    return short and record.quick + (1 if crashed else 0) >= MANY
+
+
+def lives(root: str, key: str, before: Started, *, by_systemd: bool) -> dict[str, Any]:
+    """What is to be noted of the lives of a process that starts again: how the last one ended, how many were short."""
+    kind, release, number = started.parse(key)
+    if by_systemd:
+        return {"ended": last(root, kind, release, number), "quick": hold_back(before)}
+    known = started.last_end(root, key)
+    if known is None or known[2] < before.at:  # it did not end, but supervisord did
+        return {"ended": "", "quick": before.quick}
+    return {"ended": known[0], "quick": short_lives(before, known[1])}
+
+
+def short_lives(before: Started, seconds: float) -> int:
+    """How many short lives there were without a long one between them, when the last one took so long."""
+    return before.quick + 1 if seconds < SHORT else 0
+
+
 def hold_back(before: Started) -> int:
     """Wait as long as befits what came before: not at all after a long life; how many short ones there were."""
-    quick = before.quick + 1 if time.time() - before.at < SHORT else 0
+    quick = short_lives(before, time.time() - before.at)
     time.sleep(min(LONGEST, 2.0**quick - 2) if quick else 0)
     return quick
 

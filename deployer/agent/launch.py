@@ -81,7 +81,7 @@ def launch(
     lives: dict[str, Any] = {}
     if before is not None:
         _end(before)
-        lives = _held_back(root, version, kind, number, before) if holds_back else {}
+        lives = {} if scheduled else _lives(root, key, before, by_systemd=holds_back)
     started.write(root, key, port=port, stop_timeout=stop_timeout, marks=marked, before=before, **lives)
     variables = read(f"{release}/env")
     if known.get("files"):  # a release of an older deployer has no such thing
@@ -169,11 +169,10 @@ def _end(before: started.Started) -> None:
         raise CannotLaunch(f"what it left at its last end (process group {before.pid}) does not end", NOT_EXECUTABLE)
 
 
-def _held_back(root: str, version: int, kind: str, number: int, before: started.Started) -> dict[str, Any]:
+def _lives(root: str, key: str, before: started.Started, *, by_systemd: bool) -> dict[str, Any]:
     from deployer.agent import endings  # noqa: PLC0415 - only after a crash
 
-    ended = endings.last(root, kind, version, number)
-    return {"ended": ended, "quick": endings.hold_back(before)}
+    return endings.lives(root, key, before, by_systemd=by_systemd)
 
 
 def _handed(

@@ -11,7 +11,7 @@ from deployer.agent.layout import Layout
 from deployer.agent.managers import STOPPING, UP, Instance
 from deployer.agent.scheduled import FOLDER
 from deployer.core import requests
-from deployer.core.requests import DRAINING
+from deployer.core.requests import DRAINING, FAILING
 
 
 def look(_: requests.Look, host: Host) -> requests.Looked:
@@ -65,12 +65,18 @@ def _oneoffs(files: Layout) -> list[requests.Seen]:
     return [requests.Seen(one.name, one.release, UP, pid, 0, one.at, 0, "") for one, pid in oneoffs.living(files)]
 
 
+def _state(instance: Instance) -> str:
+    if instance.state == STOPPING:
+        return DRAINING
+    return FAILING if instance.failing else instance.state
+
+
 def _seen(instance: Instance) -> requests.Seen:
     process = instance.process
     return requests.Seen(
         process=process.name,
         release=process.release,
-        state=DRAINING if instance.state == STOPPING else instance.state,
+        state=_state(instance),
         pid=instance.pid,
         port=process.port,
         since=instance.since,

@@ -20,7 +20,8 @@ class Instance:
 
     `state` is one of `up` (its command runs), `starting`, `crashed` (it ended and will be started again after a
     while), `stopping`, `stopped`; `pid` is 0 where nothing runs; `since` is the start of this state in seconds of the
-    epoch; `restarts` counts the starts after the first; `reason` says how it last ended.
+    epoch; `restarts` counts the starts after the first; `reason` says how it last ended; it is `failing` while it has
+    ended again and again, each time soon after its start.
     """
 
     process: Process
@@ -29,6 +30,7 @@ class Instance:
     since: float
     restarts: int
     reason: str = ""
+    failing: bool = False
 
 
 class ProcessManager(Protocol):

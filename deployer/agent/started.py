@@ -25,7 +25,7 @@ class Started:
     """A process that a launcher started: `starts` counts how often since it was told to run.
 
     `quick` counts its lives up to this one that were short, without a long one between them; `ended` says how the one
-    before ended: both only where the launcher itself holds a crashed process back.
+    before ended.
     """
 
     __slots__ = ("at", "boot", "ended", "marks", "pid", "port", "quick", "starts", "stop_timeout", "ticks")
@@ -123,16 +123,25 @@ def write(
 
 def last_exit(root: str, name: str) -> str:
     """How the process last ended: `exited with code 1 after 0.4 s`; '' if it never did."""
+    known = last_end(root, name)
+    return known[0] if known else ""
+
+
+def last_end(root: str, name: str) -> Optional[tuple[str, float, float]]:
+    """How the process last ended, after how many seconds, and when; None if it never did."""
     try:
         with open(f"{root}/{EXITS}/{name}.json", encoding="utf-8") as file:
             ended = json.load(file)
+            at = os.fstat(file.fileno()).st_mtime
         status, seconds = int(ended["status"]), float(ended["seconds"])
     except (OSError, ValueError, KeyError, TypeError):
-        return ""
-    return f"{_how(status)} after {seconds:.1f} s"
+        return None
+    return f"{_how(status, want_of_memory=bool(ended.get('oom')))} after {seconds:.1f} s", seconds, at
 
 
-def _how(status: int) -> str:
+def _how(status: int, *, want_of_memory: bool) -> str:
+    if want_of_memory:
+        return "was killed for want of memory"
     if os.WIFSIGNALED(status):
         import signal  # noqa: PLC0415 - the launcher has no use for it
 

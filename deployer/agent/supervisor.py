@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
-from deployer.agent import durable, leftovers, logs, scheduled, stage, started, supervisor_conf
+from deployer.agent import durable, endings, leftovers, logs, scheduled, stage, started, supervisor_conf
 from deployer.agent.environment import LOOPBACK, behind_router
 from deployer.agent.handed import ANY
 from deployer.agent.holder import Holder
@@ -282,7 +282,8 @@ class Supervisor:
         if known is None:
             return Instance(process, STOPPED if dead else STARTING, 0, 0, restarts, dead)
         pid, running = known["pid"], known["state"] in (BOOTING, RUNNING)
-        reason = "" if running and not restarts else started.last_exit(self._root, key) or known["spawnerr"]
+        last = record.ended if running and record is not None and record.pid == pid else ""
+        reason = "" if running and not restarts else last or started.last_exit(self._root, key) or known["spawnerr"]
         since = float(known["start"] if running else known["stop"])  # whole seconds: the launcher knows better
         if running and record is not None and record.pid == pid:
             state, since = UP, record.at
@@ -294,7 +295,9 @@ class Supervisor:
             state = STOPPED if known["start"] else STARTING
         else:
             state = CRASHED
-        return Instance(process, state, pid, since, restarts, reason)
+        crashed = 0.0 if state == UP else float(known["stop"])
+        failing = state in (UP, CRASHED, STARTING) and endings.failing(record, crashed=crashed)
+        return Instance(process, state, pid, since, restarts, reason, failing)
 
     def _conf(self, process: Process) -> Path:
         return self._files.root / supervisor_conf.PROCESSES / f"{supervisor_conf.key(process)}.conf"

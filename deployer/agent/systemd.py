@@ -71,7 +71,8 @@ class Systemd:
             record = started.read(self._root, _key(process))
             if record is None or procfs.started(record.pid) != record.ticks:  # it was written after the file was
                 return None
-            found.append(Instance(process, UP, record.pid, record.at, record.starts - 1, record.ended))
+            failing = endings.failing(record)
+            found.append(Instance(process, UP, record.pid, record.at, record.starts - 1, record.ended, failing))
         return found if set(started.names(self._root)) == set(map(_key, wanted)) else None
 
     def _as_systemd_sees_them(self) -> list[Instance]:
@@ -218,11 +219,13 @@ class Systemd:
         recorded = record is not None and record.pid == pid
         state = _state(unit, wanted=wanted is not None, launched=record is not None, recorded=recorded)
         if record is not None and state == UP:
-            return Instance(process, UP, pid, record.at, restarts, record.ended)
+            return Instance(process, UP, pid, record.at, restarts, record.ended, endings.failing(record))
         held_back = state == CRASHED and pid > 0
         pid = pid if state in (STARTING, STOPPING) else 0
         reason = self._last(process) if held_back else _ended(unit) if state == CRASHED else ""
-        return Instance(process, state, pid, _epoch(unit["StateChangeTimestampMonotonic"]), restarts, reason)
+        since = _epoch(unit["StateChangeTimestampMonotonic"])
+        failing = state == CRASHED and endings.failing(record, crashed=since)
+        return Instance(process, state, pid, since, restarts, reason, failing)
 
     def _last(self, process: Process) -> str:
         return endings.last(self._root, process.type, process.release, process.number)

@@ -62,7 +62,7 @@ def lines(rows: list[tuple[str, Seen]], screen: Screen) -> list[str]:
                 seen.process,
                 host,
                 release_name(seen.release),
-                f"{seen.state} ({seen.reason})" if seen.reason else seen.state,
+                _state(seen),
                 str(seen.pid or ""),
                 str(seen.port or ""),
                 screen.moment(_moment(seen)),
@@ -71,6 +71,12 @@ def lines(rows: list[tuple[str, Seen]], screen: Screen) -> list[str]:
             for host, seen in rows
         ],
     )
+
+
+def _state(seen: Seen) -> str:
+    if not seen.reason:
+        return seen.state
+    return f"{seen.state} ({'restarted: ' if seen.state == 'up' and seen.restarts else ''}{seen.reason})"
 
 
 def _moment(seen: Seen) -> str:

@@ -230,6 +230,7 @@ class Look:
 
 
 DRAINING = "draining"  # told to stop, and finishing what it is at
+FAILING = "failing"  # it ends again and again, each time soon after its start
 
 
 @message

@@ -160,6 +160,21 @@ def test_a_crashed_process_comes_back_and_says_how_it_ended(manager, files):
     assert one(manager, worker).restarts == 0
 
 
+def test_a_process_that_ends_again_and_again_is_failing_also_while_it_is_up(manager, files):
+    types = a_release(files, 1, a_type("worker", "sleep 1.2; exit 3", healthy_time=1))
+    worker = Process(1, "worker", 1, 5000)
+    manager.start([worker], types)
+    wait_for(lambda: is_up(manager, worker))
+    assert not one(manager, worker).failing
+    wait_for(lambda: one(manager, worker).failing and one(manager, worker).state == CRASHED, 40)
+    wait_for(lambda: one(manager, worker).state == UP, 40)
+    assert one(manager, worker).failing
+    assert one(manager, worker).reason.startswith("exited with code 3 after 1.")
+    manager.stop([worker])
+    manager.start([worker], types)
+    assert not one(manager, worker).failing
+
+
 def test_a_killed_process_comes_back_without_its_old_children(manager, files):
     types = a_release(files, 1, a_type("web", "exec python3 app.py", healthy_time=1), program={"app.py": CHILD_STAYS})
     web = Process(1, "web", 1, 5000)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +121,17 @@ def test_a_short_life_is_held_back_longer_each_time(monkeypatch, quick, lived, p
     )
     assert endings.hold_back(before) == then
     assert slept == [paused]
+
+
+@pytest.mark.parametrize(
+    ("quick", "lived", "crashed", "failing"),
+    [(3, 5, False, True), (2, 5, False, False), (2, 5, True, True), (9, 61, False, False), (9, 61, True, False)],
+)
+def test_many_short_lives_are_a_failure_until_one_is_long(quick, lived, crashed, failing):
+    record = started.Started(
+        pid=1, ticks=1, boot="", at=time.time() - lived, starts=9, port=0, stop_timeout=1, marks=[], quick=quick
+    )
+    assert endings.failing(record, crashed=time.time() if crashed else 0.0) == failing
 
 
 @real
