@@ -19,6 +19,7 @@ def made(tmp_path_factory):
 
 
 def audited(one, code=0):
+    one.deploy("build")  # each command has its own time
     document = one.json(*one.more, code=code)
     assert {check for _, check in results(document, "skipped")} <= UNFIT
     return results(document, "fail")

@@ -21,7 +21,7 @@ from deployer.stages.check import judge, release_command, seen
 from deployer.stages.check.bench import Bench
 from deployer.stages.check.further import FURTHER
 from deployer.stages.check.row import FACTORS, Row, failed, skipped
-from deployer.stages.check.scene import NOBODY, Scene, here, other_user, scratch, staged
+from deployer.stages.check.scene import NOBODY, Scene, here, known, other_user, played, scratch, stage
 from deployer.stages.events import Report, step
 from deployer.stages.project import Project
 
@@ -49,17 +49,19 @@ def audit(project: Project, name: str | None, build: Build, asked: Asked, *, rep
     if lacking:
         return _refused(launch, kinds, lacking, environ)
     rows, usable = [], True
-    with scratch(Path(tempfile.gettempdir())) as root:
-        played, bench = here(settings, root), Bench(Layout(root, project.settings.app, LOCAL), variables.values())
-        with staged(project, (build.id, build.commit), played, variables, report) as target:
+    with scratch(Path(tempfile.gettempdir()), report) as root:
+        bench = Bench(Layout(root, project.settings.app, LOCAL), variables.values())
+        user = known(settings.run_as) or NOBODY
+        with played(project, here(settings, root), report) as target:
+            stage(target, build, variables)
             if launch.release_command:
                 row, usable = release_command.twice(target, variables, bench.hidden)
                 rows.append(row)
+            if not (alone := other_user(root, launch, user)):
+                stage(target, build, variables, user=user)
         if not usable:
             return [*rows, *(skipped("start", kind.name, "the release command failed") for kind in kinds)]
-        alone = other_user(root, launch, played.run_as or NOBODY)
-        user = "" if alone else played.run_as or NOBODY
-        scene = Scene(bench, report, environ, asked.slow, user, alone)
+        scene = Scene(bench, report, environ, asked.slow, "" if alone else user, alone)
         for kind in kinds:
             rows += _rows(scene, kind, sorted(variables))
     return rows

@@ -10,7 +10,7 @@ from deployer.core.strategy import STOP_FIRST
 from deployer.stages.check import tree
 from deployer.stages.check.bench import Bench, Life
 from deployer.stages.check.row import Row, failed, passed, skipped
-from deployer.stages.check.scene import OTHERS, Scene
+from deployer.stages.check.scene import OTHERS, Scene, give
 
 
 def two(scene: Scene, kind: ProcessType, patience: float) -> Row:
@@ -35,6 +35,7 @@ def user(scene: Scene, kind: ProcessType, patience: float) -> Row:
     """Does it run from a release that belongs to another user?"""
     if not scene.user:
         return skipped("user", kind.name, scene.alone)
+    give(scene.root / "shared", scene.user)
     process = scene.bench.process(kind, release=OTHERS)
     with scene.bench.life(process, patience=patience) as life:
         came_up = scene.bench.await_ready(life, kind)

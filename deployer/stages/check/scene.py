@@ -17,12 +17,13 @@ from typing import Any
 
 from deployer.agent import durable, leftovers
 from deployer.agent.started import Started
+from deployer.builds.store import Build
 from deployer.core.manifest import Launch
 from deployer.core.secret import Secret
 from deployer.settings import LOCAL, TargetSettings
 from deployer.stages import release as release_stage
 from deployer.stages.check.bench import Bench
-from deployer.stages.events import Report
+from deployer.stages.events import Report, step
 from deployer.stages.project import Project
 from deployer.stages.target import Target, opened
 
@@ -36,8 +37,8 @@ ENDING = 5.0
 class Scene:
     """A release of the build, staged and ready to be launched.
 
-    `user` is whom release v2 runs as; without one `alone` says why it is not to be tried.  `slow` is the path that is
-    asked for while a process stops, '' for its health path.
+    `user` is whom release v2 runs as; where there is none `alone` says why.  `slow` is the path that is asked for while
+    a process stops, '' for its health path.
     """
 
     bench: Bench
@@ -58,7 +59,7 @@ class Scene:
 
 
 @contextlib.contextmanager
-def scratch(base: Path) -> Iterator[Path]:
+def scratch(base: Path, report: Report) -> Iterator[Path]:
     """A directory of our own below `base` that goes afterwards, and with it every process that was launched in it.
 
     What a killed audit left behind goes first.  Others may look into it, since another user is to run from it.
@@ -71,7 +72,8 @@ def scratch(base: Path) -> Iterator[Path]:
         root.chmod(0o755)
         yield root
     finally:
-        _remove(root)
+        with step(report, "removing the scratch directory", ""):
+            _remove(root)
         os.close(held)
 
 
@@ -96,58 +98,66 @@ def _remove(root: Path) -> None:
     deadline = time.monotonic() + ENDING
     while leftovers.signal(nobody, leftovers.KILL) and time.monotonic() < deadline:
         time.sleep(0.02)
-    durable.remove_tree(str(root))
+    for path in root.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            durable.remove_tree(str(path))
+        elif path.name != HELD:
+            path.unlink()
+    durable.remove_tree(str(root))  # with the file that is held: what a kill leaves of it can still be swept
 
 
 @contextlib.contextmanager
-def staged(
-    project: Project, build: tuple[str, str], settings: TargetSettings, variables: Mapping[str, Secret], report: Report
-) -> Iterator[Target]:
-    """The build (its id and its commit) released twice below `settings.path`; the session is there while it is open."""
+def played(project: Project, settings: TargetSettings, report: Report) -> Iterator[Target]:
+    """The target whose root is `settings.path`, open to be released to."""
     plain = replace(project.settings, targets={LOCAL: settings})
-    config = release_stage.Variables(variables, ())
     with opened(replace(project, settings=plain), LOCAL, command="deploy check", write=True, report=report) as target:
-        other = replace(target, settings=replace(settings, run_as=settings.run_as or NOBODY))
-        for one in (replace(target, settings=replace(settings, run_as="")), other):
-            release_stage.release(one, *build, variables=config)
         yield target
 
 
+def stage(target: Target, build: Build, variables: Mapping[str, Secret], *, user: str = "") -> None:
+    """Release the build once more, its processes to be those of `user`."""
+    one = replace(target, settings=replace(target.settings, run_as=user))
+    release_stage.release(one, build.id, build.commit, variables=release_stage.Variables(variables, ()))
+
+
 def here(settings: TargetSettings, root: Path) -> TargetSettings:
-    """The target as this machine plays it: its formation, paths and user, but no hosts."""
-    user = settings.run_as if exists(settings.run_as) else ""
+    """The target as this machine plays it: its formation and its paths, but no hosts and no user."""
     return TargetSettings(
         LOCAL,
         path=str(root),
         formation=settings.formation,
         shared=settings.shared,
-        run_as=user,
         manager="",
         router=settings.router,  # none is asked, but processes behind one are told where to bind
         release_timeout=settings.release_timeout,
     )
 
 
-def exists(user: str) -> bool:
-    """Whether this machine knows the user."""
+def known(user: str) -> str:
+    """`user`, or '' where this machine has no such user."""
     try:
         pwd.getpwnam(user)
     except KeyError:
-        return False
-    return True
+        return ""
+    return user
 
 
 def other_user(root: Path, launch: Launch, user: str) -> str:
-    """Why the release cannot be tried as `user`, or ''; what outlives releases is given to that user."""
+    """Why the build cannot be tried as `user`, or ''."""
     if os.geteuid() != 0:
         return f"only root can try it: run it with sudo (this is {getpass.getuser()})"
-    app, entry = root / "releases" / f"v{OTHERS}" / "app", pwd.getpwnam(user)
+    app, entry = root / "releases" / f"v{FIRST}" / "app", pwd.getpwnam(user)
+    as_user: dict[str, Any] = {"user": user, "group": entry.pw_gid, "extra_groups": []}
     for path in (app, *(app / runtime.link for runtime in launch.runtimes)):
         real = os.path.realpath(path)
-        as_user: dict[str, Any] = {"user": user, "group": entry.pw_gid, "extra_groups": []}
         if subprocess.run(["test", "-x", real], cwd="/", check=False, **as_user).returncode:
             return f"{user} cannot reach {real} on this machine"
-    for folder, folders, files in os.walk(root / "shared"):
-        for name in (".", *folders, *files):
-            os.chown(f"{folder}/{name}", entry.pw_uid, entry.pw_gid, follow_symlinks=False)
     return ""
+
+
+def give(folder: Path, user: str) -> None:
+    """Let `user` own what is in the folder: as on a host, where paths that outlive releases are the processes'."""
+    entry = pwd.getpwnam(user)
+    for place, folders, files in os.walk(folder):
+        for name in (".", *folders, *files):
+            os.chown(f"{place}/{name}", entry.pw_uid, entry.pw_gid, follow_symlinks=False)

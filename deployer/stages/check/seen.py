@@ -18,6 +18,7 @@ from deployer.stages.check.scene import Scene
 from deployer.stages.check.under_way import Cut
 
 FOR_PID_FILES = ("/run", "/var/run", "/var/tmp")  # noqa: S108 - where pid files lie; nothing is written there
+TELLING, AGAIN = 0.1, 2  # an answer of so many seconds tells enough, of a quicker one there are more trials
 LONGER = 2.0  # seconds that what has left the group may take after the others' end
 
 
@@ -27,7 +28,8 @@ class Seen:
 
     `outcome` is how a type that ends by itself ended; `address` where it answers at its port, '' where it does not.
     `stopped` are the seconds from SIGTERM to its end, None where it had to be killed; `cut` says what became of the
-    requests, None where it speaks no HTTP.  `left` are processes that went on without it.
+    requests, None where it speaks no HTTP; `again` is a path that is answered so quickly that one trial tells little.
+    `left` are processes that went on without it.
     """
 
     start: Start
@@ -37,6 +39,7 @@ class Seen:
     others: list[tuple[str, int]] = field(default_factory=list)
     stopped: float | None = None
     cut: Cut | None = None
+    again: str = ""
     lines: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     pid_files: list[str] = field(default_factory=list)
@@ -63,6 +66,9 @@ def live(scene: Scene, kind: ProcessType) -> Seen:
                 _stop(scene, life, kind, seen)
         seen.lines = [scene.bench.hidden(line) for line in life.lines()]
         seen.left = _left(scene.bench, life, seen)
+    for _ in range(AGAIN if seen.again else 0):
+        if seen.cut and not seen.cut.broken:
+            seen.cut += _cut_again(scene, kind, seen)
     seen.changed = touched.in_release
     seen.pid_files += touched.pid_files
     seen.logs = list(dict.fromkeys([*seen.logs, *touched.logs]))
@@ -115,12 +121,25 @@ def _look(scene: Scene, life: Life, seen: Seen) -> None:
 
 def _stop(scene: Scene, life: Life, kind: ProcessType, seen: Seen) -> None:
     patience = kind.stop_timeout
-    path = under_way.slowest(seen.address, seen.port, _paths(scene, kind), patience) if seen.address else ""
-    if path:
-        seen.cut, sent = under_way.stop(life, seen.address, path, patience)
-        seen.stopped = scene.bench.await_end(life, sent, patience)
-    else:
+    path, took = "", 0.0
+    if seen.address:
+        path, took = under_way.slowest(seen.address, seen.port, _paths(scene, kind), patience)
+    if not path:
         seen.stopped = scene.bench.stop(life, patience)
+        return
+    seen.cut, sent = under_way.stop(life, seen.address, path, patience)
+    seen.stopped = scene.bench.await_end(life, sent, patience)
+    seen.again = path if took < TELLING and seen.stopped is not None else ""
+
+
+def _cut_again(scene: Scene, kind: ProcessType, seen: Seen) -> Cut:
+    """What becomes of the requests of another life: a quick answer may get out just before the end."""
+    with scene.bench.life(scene.bench.process(kind)) as life:
+        if not scene.bench.await_ready(life, kind).ready:
+            return Cut(0, [])
+        cut, sent = under_way.stop(life, seen.address, seen.again, kind.stop_timeout)
+        scene.bench.await_end(life, sent, kind.stop_timeout)
+        return cut
 
 
 def _paths(scene: Scene, kind: ProcessType) -> list[str]:
