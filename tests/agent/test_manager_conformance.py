@@ -274,6 +274,7 @@ def test_a_process_gets_the_release_s_environment_and_nothing_of_ours(build, fil
         "DEPLOY_TARGET": "local",
         "DEPLOY_RELEASE": "v7",
         "DEPLOY_PROCESS": "web.2",
+        "DEPLOY_TURN": "0",
         "DEPLOY_BUILD": "ab" * 6,
         "DEPLOY_COMMIT": "c" * 40,
     }
