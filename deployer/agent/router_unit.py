@@ -3,6 +3,8 @@
 By a unit of ours, wanted by caddy's own: it runs after each start and each reload of it, and tells it the stored route
 once more.  A user's systemd knows nothing of caddy's unit: there it runs after the boot alone.  Where there is no
 systemd, or caddy is none of its units, the next command that changes what runs tells it.
+
+It is no oneshot: one that is still starting is left out of a reload.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from deployer.agent.systemctl import Systemctl
 from deployer.core.errors import DeployError
 
 CADDY = "caddy.service"
-PATIENCE, PAUSE = 60.0, 0.2  # seconds
+PATIENCE, SETTLING, PAUSE = 60.0, 10.0, 0.2  # seconds
 
 _UNIT = """\
 {owner}
@@ -27,11 +29,13 @@ Description={app} on {target}: its route in caddy
 ConditionPathExists={root}/{program}
 {more}
 [Service]
-Type=oneshot
+Type=simple
 RemainAfterExit=yes
 WorkingDirectory={root}
 ExecStart={command}
 ExecReload={command}
+Restart=on-failure
+RestartSec=5
 
 [Install]
 WantedBy={wanted_by}
@@ -46,6 +50,7 @@ def main(arguments: list[str]) -> None:
     root, app, target = arguments
     files = Layout(Path(root), app, target)
     deadline = time.monotonic() + PATIENCE
+    _settle()
     while True:
         try:
             routing.again(files)
@@ -53,6 +58,17 @@ def main(arguments: list[str]) -> None:
         except DeployError as error:
             if time.monotonic() > deadline:
                 sys.exit(f"{error.message}\n{error.output}\n{error.hint}")
+        time.sleep(PAUSE)
+
+
+def _settle() -> None:
+    """Let caddy load its Caddyfile first: systemd does not put the reloads of two units in order."""
+    systemctl = Systemctl()
+    deadline = time.monotonic() + SETTLING
+    while systemctl.of_the_system and systemctl.answers() and time.monotonic() < deadline:
+        caddy = systemctl.show(CADDY).get(CADDY, {})
+        if caddy.get("ActiveState") not in ("reloading", "activating") and not caddy.get("Job"):
+            break
         time.sleep(PAUSE)
 
 

@@ -33,8 +33,7 @@ def routed(request, lab, tmp_path_factory):
     """The app, shipped, as root under the system's systemd or as `deploy` under its own."""
     made = behind(*request.param, lab, tmp_path_factory.mktemp("routed"))
     made.deploy("ship")
-    yield made
-    made.deploy("stop")
+    return made
 
 
 def is_routed(one: OneHost, text: str = "first") -> None:
@@ -54,13 +53,14 @@ def test_the_app_is_reached_through_the_router(routed):
 
 @pytest.mark.parametrize("word", ["restart", "reload", "stop"])
 def test_the_route_is_there_again_after(routed, word):
-    routed.host.run(f"systemctl {word} {routed.kind}")
-    if word == "stop":
-        routed.host.run(f"systemctl start {routed.kind}")
-    if routed.user != "root":  # a user's systemd does not hear of it
-        assert "no route" in routed.json("router", "show", code=50)["error"]["message"]
-        routed.deploy("maintenance", "off")
-    is_routed(routed)
+    for _ in range(3):  # the next one comes while the route of the one before is just being put
+        routed.host.run(f"systemctl {word} {routed.kind}")
+        if word == "stop":
+            routed.host.run(f"systemctl start {routed.kind}")
+        if (routed.kind, routed.user) == ("caddy", "deploy"):  # a user's systemd does not hear of it
+            assert "no route" in routed.json("router", "show", code=50)["error"]["message"]
+            routed.deploy("maintenance", "off")
+        is_routed(routed)
 
 
 def test_the_route_is_there_again_after_a_reboot(routed):
