@@ -80,3 +80,13 @@ def base(user: str = "", terminal: str = "") -> dict[str, str]:
         found = {"HOME": "/", "USER": user or str(os.geteuid()), "SHELL": "/bin/sh"}
     found["LOGNAME"] = found["USER"]
     return {**found, "TERM": terminal} if terminal else found
+
+
+def by_loopback(spec: Spec, kind: str, command: str) -> bool:
+    """Whether the socket that is given to processes of the type `kind` is reached from this host alone.
+
+    What the command itself says of its address holds for the socket that it is given instead.
+    """
+    from deployer.core.plain import by_loopback as told  # noqa: PLC0415 - only where a socket is given
+
+    return behind_router(spec, kind) or told(command)

@@ -12,7 +12,7 @@ import signal
 import sys
 
 from deployer.agent import started
-from deployer.agent.environment import base, behind_router, environment, marks
+from deployer.agent.environment import base, by_loopback, environment, marks
 from deployer.core.turn import TURN
 
 TYPE_CHECKING = False
@@ -190,7 +190,7 @@ def _handed(
     from deployer.core.plain import direct  # noqa: PLC0415
 
     if listens:
-        handed.as_first(handed.listening(root, kind, trial=trial, loopback=behind_router(spec, kind)))
+        handed.as_first(handed.listening(root, kind, trial=trial, loopback=by_loopback(spec, kind, known["command"])))
         command = direct(command)  # LISTEN_PID names the program itself, not a shell in front of it
     if not notifies:
         handed.tell_for_it()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import durable, endings, leftovers, logs, scheduled, stage, started, supervisor_conf
-from deployer.agent.environment import LOOPBACK, behind_router
+from deployer.agent.environment import LOOPBACK, by_loopback
 from deployer.agent.handed import ANY
 from deployer.agent.holder import Holder
 from deployer.agent.layout import Layout
@@ -173,8 +173,8 @@ class Supervisor:
                 self._notices.listen(supervisor_conf.key(process))
 
     def _address(self, kind: ProcessType, process: Process) -> str:
-        behind = behind_router(stage.spec(self._files, process.release), kind.name)
-        return LOOPBACK if behind else ANY
+        spec = stage.spec(self._files, process.release)
+        return LOOPBACK if by_loopback(spec, kind.name, kind.command) else ANY
 
     def _insist(self, word: Callable[[], None]) -> None:
         """Say `word`; where supervisord does not answer, `ensure` makes it agree with the files just as well."""

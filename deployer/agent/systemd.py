@@ -12,7 +12,7 @@ import time
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import endings, journal, procfs, scheduled, stage, started, systemd_wanted, unit_files
-from deployer.agent.environment import LOOPBACK, behind_router
+from deployer.agent.environment import LOOPBACK, by_loopback
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
 from deployer.agent.systemctl import Systemctl
@@ -164,7 +164,7 @@ class Systemd:
 
     def _address(self, release: int, kind: ProcessType) -> str:
         spec = stage.spec(self._files, release)
-        return LOOPBACK if behind_router(spec, kind.name) else ""
+        return LOOPBACK if by_loopback(spec, kind.name, kind.command) else ""
 
     def _begin(self, processes: Sequence[Process], known: Mapping[str, Mapping[str, str]]) -> None:
         """Start those that do not run, nor will soon, by what is `known` of them."""

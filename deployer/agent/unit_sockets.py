@@ -59,6 +59,11 @@ class UnitSockets:
         before = len(f"{self._files.app}-{self._files.target}-")
         return {name[before : -len(".socket")] for name in self._units.sockets()}
 
+    def present(self) -> dict[str, bytes]:
+        """The unit files that are there, by name."""
+        names = [*self._units.sockets(), *(_idle_name(self._files, kind) for kind in self.declared())]
+        return {name: (self._systemctl.units / name).read_bytes() for name in names}
+
     def contents(self, places: Mapping[str, tuple[str, int]]) -> dict[str, bytes]:
         """The unit files of these types by name; each type with its address ('' for every one) and port."""
         found = {}

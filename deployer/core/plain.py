@@ -8,6 +8,8 @@ _PLAIN = re.compile(
     r"[ \t]*((?:[A-Za-z_][A-Za-z0-9_]*=[^\s;&|<>(){}`]*[ \t]+)*)"
     r"([A-Za-z0-9_./+-]+)((?:[ \t][^;&|<>(){}`\n]*)?)\Z"
 )
+_BIND = re.compile(r"(?:^|\s)(?:-b|--bind)(?:\s+|=)?['\"]?([^\s'\"]*)")
+_LOOPBACK = ("127.0.0.1:", "localhost:", "[::1]:")
 _OF_THE_SHELL = (
     " . : alias bg break case cd command continue do eval exec exit export fg for hash if read readonly return set "
     "shift source time times trap type ulimit umask unalias unset until wait while "
@@ -27,6 +29,20 @@ def direct(command: str) -> str:
     """
     parts = _parts(command)
     return f"{parts[0]}exec {parts[1]}{parts[2]}" if parts else command
+
+
+def takes_socket(command: str) -> bool:
+    """Whether it is known to take a socket that it is given in place of the one that it says it binds: gunicorn does.
+
+    One that says nothing of it may have a configuration that does, and that would not hold any longer.
+    """
+    binds = _BIND.findall(command)
+    return program(command) == "gunicorn" and len(binds) == 1 and binds[0].endswith(":$PORT")
+
+
+def by_loopback(command: str) -> bool:
+    """Whether the program is told to be reached from its own host alone."""
+    return any(bind.startswith(_LOOPBACK) for bind in _BIND.findall(command))
 
 
 def _parts(command: str) -> tuple[str, ...]:

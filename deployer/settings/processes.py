@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from deployer.core import limits, strategy
 from deployer.core.errors import SettingsError
 from deployer.core.manifest import ProcessType
+from deployer.core.plain import takes_socket
 from deployer.core.procfile import CONSOLE, RELEASE
 from deployer.settings.mistakes import did_you_mean
 from deployer.settings.model import ProcessSettings, Settled
@@ -58,9 +59,9 @@ def _type(name: str, command: str, given: ProcessSettings | None) -> ProcessType
         health_command=given.health_command,
         watchdog=given.watchdog,
         once=given.once,
-        listen=_listening(given),
+        listen=_listening(command, given),
         schedule=given.schedule,
-        binds_port=not given.schedule and (name == WEB or _exposed(given)),
+        binds_port=not given.schedule and (name == WEB or _exposed(given) or takes_socket(command)),
     )
 
 
@@ -70,5 +71,8 @@ def _exposed(given: ProcessSettings) -> bool:
     return bool(given.expose or given.port or probed or given.listen == strategy.SOCKET)
 
 
-def _listening(given: ProcessSettings) -> str:
-    return strategy.SOCKET if given.listen == strategy.SOCKET else strategy.PORT
+def _listening(command: str, given: ProcessSettings) -> str:
+    """What `auto` means: the socket is given to a program that binds PORT and would take it instead."""
+    if given.listen == strategy.AUTO:
+        return strategy.SOCKET if not given.schedule and takes_socket(command) else strategy.PORT
+    return given.listen

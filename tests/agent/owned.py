@@ -42,9 +42,9 @@ PROGRAM = {"server.py": SERVER}
 COMMAND = "python3 -IS server.py"
 
 
-def ask(port: int, path: str = "/", seconds: float = 10) -> str:
+def ask(port: int, path: str = "/", seconds: float = 10, host: str = "127.0.0.1") -> str:
     """What is answered, over a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    connection = http.client.HTTPConnection(host, port, timeout=seconds)
     try:
         connection.request("GET", path)
         return connection.getresponse().read().decode()
@@ -53,7 +53,7 @@ def ask(port: int, path: str = "/", seconds: float = 10) -> str:
 
 
 @contextlib.contextmanager
-def asked(port: int, threads: int = 4) -> Iterator[Counter[str]]:
+def asked(port: int, threads: int = 4, host: str = "127.0.0.1") -> Iterator[Counter[str]]:
     """Ask all the time; counts the releases that answered, and how it failed."""
     counted: Counter[str] = Counter()
     over = threading.Event()
@@ -61,7 +61,7 @@ def asked(port: int, threads: int = 4) -> Iterator[Counter[str]]:
     def go() -> None:
         while not over.is_set():
             try:
-                counted[ask(port).split()[0]] += 1
+                counted[ask(port, host=host).split()[0]] += 1
             except (OSError, http.client.HTTPException) as error:
                 counted[type(error).__name__] += 1
             time.sleep(0.005)

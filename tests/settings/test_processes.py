@@ -110,3 +110,17 @@ def test_a_watchdog_is_for_what_speaks_with_systemd():
     parse("app: a\nprocesses: {web: {health: notify, watchdog: 30s}}")
     with pytest.raises(SettingsError, match=r"processes\.web\.watchdog: needs `health: notify`"):
         parse("app: a\nprocesses: {web: {health: /up, watchdog: 30s}}")
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "listen"),
+    [
+        ("gunicorn --bind :$PORT app", "", "socket"),
+        ("gunicorn --bind :$PORT app", "{listen: port}", "port"),
+        ("node server.js", "", "port"),
+        ("node server.js", "{listen: socket}", "socket"),
+    ],
+)
+def test_a_program_that_is_known_to_take_a_socket_is_given_one(command, said, listen):
+    given = parse(f"app: a\nprocesses: {{web: {said or '{}'}}}").processes
+    assert settle({"web": command}, given, {}).processes[0].listen == listen
