@@ -27,6 +27,7 @@ _UNIT = """\
 [Unit]
 Description={app} on {target}: its route in caddy
 ConditionPathExists={root}/{program}
+StartLimitIntervalSec=0
 {more}
 [Service]
 Type=simple
