@@ -70,7 +70,7 @@ def upstreams(found: Any) -> tuple[Upstream, ...]:
         for one in _list(part, "upstreams") if part.get("handler") == "reverse_proxy" else ():
             address, _, port = str(one.get("dial", "")).rpartition(":")
             if port.isdigit():
-                told.append(Upstream(address, int(port)))
+                told.append(Upstream(address.strip("[]"), int(port)))
     return tuple(told)
 
 

@@ -1,8 +1,8 @@
 """Which environment does a process of a release get?  The same for processes, release command, exec and console.
 
 From the weakest to the strongest: a minimal base (behind a router with `HOST` and `BIND`, so that nobody else reaches
-the port), what the pack says, the release's config, and what only the deployment knows (`PORT`, `DEPLOY_*`).  The
-build's own programs come first on `PATH`, before a `PATH` of the config.
+the port, or the router of another host does), what the pack says, the release's config, and what only the deployment
+knows (`PORT`, `DEPLOY_*`).  The build's own programs come first on `PATH`, before a `PATH` of the config.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # on the launcher's way: see agent/launch.py
     from deployer.core.release import Spec
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-LOOPBACK = "127.0.0.1"
+LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - behind a router on another host
 SHORT = 12
 
 
@@ -36,7 +36,7 @@ def environment(
     `base` is what `base()` says of its user; `port` is None where the process has none; `turn` tells it from another
     one of its name that it lives beside (core/formation.py).
     """
-    local = {} if port is None or not behind_router(spec, process.rpartition(".")[0]) else _local(port)
+    local = {} if port is None else _bound(spec, process.rpartition(".")[0], port)
     made = {"PATH": PATH, "LANG": "C.UTF-8", **base, **local, **spec.launch.env, **variables}
     made["PATH"] = ":".join([*(f"{app}/{folder}" for folder in spec.launch.path), made["PATH"]])
     if port is not None:
@@ -49,12 +49,23 @@ def environment(
 
 def behind_router(spec: Spec, kind: str) -> bool:
     """Whether requests to processes of the type `kind` come from a router on this host, and so by loopback."""
+    return _routed(spec, kind) and not _elsewhere(spec)
+
+
+def _routed(spec: Spec, kind: str) -> bool:
     router = getattr(spec, "router", None)  # a release of an older deployer has none
     return router is not None and bool(router.kind) and router.type == kind
 
 
-def _local(port: int) -> dict[str, str]:
-    return {"HOST": LOOPBACK, "BIND": f"{LOOPBACK}:{port}"}
+def _elsewhere(spec: Spec) -> bool:
+    return bool(getattr(spec.router, "host", ""))
+
+
+def _bound(spec: Spec, kind: str, port: int) -> dict[str, str]:
+    if not _routed(spec, kind):
+        return {}
+    host = EVERYWHERE if _elsewhere(spec) else LOOPBACK
+    return {"HOST": host, "BIND": f"{host}:{port}"}
 
 
 def marks(spec: Spec, process: str, *, app: str, turn: int = 0) -> dict[str, str]:

@@ -9,7 +9,7 @@ from deployer.core import routing
 from deployer.core.routing import HTTP, AssetFolders, Route, Router, Upstream
 
 PAGE = ".html"  # beside the file: where nginx reads its configuration, it reads this too
-_SERVER = re.compile(r"^    server ([0-9.]+):([0-9]+)", re.MULTILINE)
+_SERVER = re.compile(r"^    server \[?([^\s;]+?)\]?:([0-9]+)", re.MULTILINE)
 _LISTEN = re.compile(r"^    (?:listen|server_name) ([^;]+);", re.MULTILINE)
 WAIT = "1h"  # an app's own time limits are the ones that count
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.agent import config, events, ledger, pending, recovery
+from deployer.agent import config, events, ledger, pending, recovery, shared_route
 from deployer.agent.context import Host
 from deployer.core import requests
 from deployer.core.ledger import SUCCEEDED
@@ -24,6 +24,7 @@ def append(request: requests.Append, host: Host) -> requests.Done:
         config.forget_draft(host.files)
     if record.kind == "run" and record.body["outcome"] == SUCCEEDED:
         recovery.confirm_pending(host.files, record.body["attempt"])
+        shared_route.confirm(host.files, record.body["attempt"])
         if host.asked.host in record.body.get("hosts", ()):  # the host may have another name since its last run
             pending.keep_name(host.files, host.asked.host)
         if host.guard:

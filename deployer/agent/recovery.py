@@ -21,6 +21,7 @@ from deployer.agent import (
     retiring,
     routing,
     schedules,
+    shared_route,
     sockets,
     stage,
 )
@@ -50,7 +51,11 @@ def recover(files: Layout, manager: ProcessManager) -> list[str]:
 
 
 def settle(files: Layout, manager: ProcessManager, why: str) -> list[str]:
-    """Confirm the pending switch, or undo it: the ledger decides.  Tell which; nothing where none is pending."""
+    """Confirm the pending switch and route, or undo them: the ledger decides.  Tell which; nothing where none is."""
+    return [*_settle_switch(files, manager, why), *shared_route.settle(files)]
+
+
+def _settle_switch(files: Layout, manager: ProcessManager, why: str) -> list[str]:
     waiting = pending.read(files)
     if waiting is None:
         retiring.finish(files, manager)
@@ -148,7 +153,7 @@ def rerouting(files: Layout, spec: Spec, check: Callable[[], None]) -> Reroute:
 
     def reroute(serving: Sequence[Process]) -> None:
         known = routing.stored(files)
-        if known is None or not serving or serving[0].type != spec.router.type:
+        if known is None or known.router.host or not serving or serving[0].type != spec.router.type:
             return
         leaving = [one for one in known.route.upstreams if one not in routing.upstreams(spec, serving)]
         routing.move(files, spec, serving)
@@ -184,8 +189,8 @@ def _as_it_was(files: Layout, spec: Spec, before: State, waiting: Pending) -> Ch
     known, handed_out = pending.places(files), waiting.places
     ports = formation.allocate(spec.launch.processes, {**handed_out.ports, **known.ports}, sockets.free)
     wanted = before.processes(formation.places(spec.launch.processes, ports, known.turns))
-    routed = [spec.router.type] if spec.router.kind else []
-    ways = replacing.apart(turnover.strategies(spec.types, before.formation, routed), files, [waiting.after.version])
+    ways = turnover.strategies(spec.types, before.formation, spec.router.own)
+    ways = replacing.apart(ways, files, [waiting.after.version])
     return Change(wanted, spec.types, ways, handing=set(handed_out.sockets) ^ set(known.sockets))
 
 

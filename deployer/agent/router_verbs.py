@@ -42,7 +42,10 @@ def show_router(_: requests.ShowRouter, host: Host) -> requests.RouterSeen:
         elif set(shown.upstreams) != set(upstreams):
             drift = f"{known.router.kind} sends requests elsewhere than it was told"
         at, upstreams = (shown.at, shown.upstreams) if shown else ("", ())
-    seen = [_seen(host, upstream, program.busy(upstream)) for upstream in upstreams]
+    if known.router.host:
+        seen = [_seen_there(known, upstream) for upstream in upstreams]
+    else:
+        seen = [_seen(host, upstream, program.busy(upstream)) for upstream in upstreams]
     return requests.RouterSeen(known.router.kind, at, seen, known.route.maintenance, drift)
 
 
@@ -51,7 +54,17 @@ def _seen(host: Host, upstream: Upstream, busy: int) -> requests.UpstreamSeen:
     return requests.UpstreamSeen(upstream.name, names, bool(sockets.listeners(upstream.port)), busy)
 
 
+def _seen_there(known: routing.Routed, upstream: Upstream) -> requests.UpstreamSeen:
+    """What is seen from here of an upstream on another host."""
+    name = next((name for name, share in known.hosts if upstream in share), upstream.address)
+    listens = sockets.answers(upstream.address, upstream.port)
+    return requests.UpstreamSeen(upstream.name, [], listens, sockets.leading(upstream.address, upstream.port), name)
+
+
 def _is_to_be_routed(host: Host) -> bool:
-    """Whether the release that serves wants a router."""
+    """Whether the release that serves wants a router on this host."""
     serving = release_number(look.current(host.files))
-    return serving is not None and bool(stage.spec(host.files, serving).router.kind)
+    if serving is None:
+        return False
+    router = stage.spec(host.files, serving).router
+    return bool(router.kind) and router.host in ("", host.asked.host)

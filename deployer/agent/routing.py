@@ -31,10 +31,11 @@ PAUSE = 0.02
 
 @message
 class Routed:
-    """What a router was last told: which one, and what."""
+    """What a router was last told: which one, and what; one in front of all hosts, which of it is whose share."""
 
     router: Router
     route: Route
+    hosts: tuple[tuple[str, tuple[Upstream, ...]], ...] = ()
 
 
 def check(files: Layout, spec: Spec, processes: Optional[Iterable[Process]] = None) -> None:
@@ -42,25 +43,27 @@ def check(files: Layout, spec: Spec, processes: Optional[Iterable[Process]] = No
 
     Where none of `processes` is routed to, none is needed.
     """
-    if spec.router.kind and (processes is None or upstreams(spec, processes)):
+    if spec.router.own and (processes is None or upstreams(spec, processes)):
         problem = router_of(files, spec.router).hindrance()
         if problem:
             raise RunFailed(problem[0], hint=problem[1])
 
 
-def route_of(files: Layout, spec: Spec, processes: Iterable[Process]) -> Optional[Route]:
-    """The route to these processes of a release; None where the release has no router."""
-    router = spec.router
-    if not router.kind:
-        return None
+def health(spec: Spec, router: Router) -> str:
+    """The path that processes have to answer which are routed to; '' for none."""
     kind = spec.types.get(router.type)
+    return kind.health if kind and kind.health.startswith("/") else ""
+
+
+def route_of(files: Layout, router: Router, upstreams: tuple[Upstream, ...], health: str) -> Route:
+    """The route to these upstreams."""
     return Route(
         app=files.app,
         target=files.target,
         domain=router.domain,
         port=router.port,
-        upstreams=routing.upstreams(router, processes),
-        health=kind.health if kind and kind.health.startswith("/") else "",
+        upstreams=upstreams,
+        health=health,
         assets=routing.folders(router, [f"{files.run}/{ASSETS}/{number}" for number in range(EARLIER + 1)]),
         maintenance=maintenance(files),
     )
@@ -70,23 +73,36 @@ def move(files: Layout, spec: Spec, processes: Iterable[Process]) -> None:
     """Send new requests to these processes of a release, and to no others; nothing where there is no router.
 
     `RunFailed` if the router cannot be moved: it has what it had.  What has begun goes on where it is: `drained`.
+    Where one router stands in front of all hosts, the operator moves that (agent/shared_route.py): one of this host's
+    own goes on until then.
     """
-    route, before = route_of(files, spec, processes), stored(files)
-    if route is None or not (route.upstreams or before):  # a host that runs other types has nothing to route to
+    before, router = stored(files), spec.router
+    if router.host:
+        if before is None or before.router.host:
+            return
+        router = before.router
+    found = routing.upstreams(router, processes) if router.kind else ()
+    if not router.kind or not (found or (before and not before.router.host)):  # other types have nothing to route to
         remove(files)
         return
-    served = _served(files)
+    served = [version for version in serving_assets(files) if version != spec.version]
+    tell(files, Routed(router, route_of(files, router, found, health(spec, router))), [spec.version, *served])
+
+
+def tell(files: Layout, wanted: Routed, assets: Sequence[int]) -> None:
+    """Have the router told this, and the assets of these releases reachable; if that fails all is as it was."""
+    before, served = stored(files), serving_assets(files)
     point("route.put")
     try:
-        _serve(files, [spec.version, *(version for version in served if version != spec.version)])
-        router_of(files, spec.router).put(route)
+        _serve(files, assets)
+        router_of(files, wanted.router).put(wanted.route)
     except BaseException:
         _serve(files, served)
         raise
     point("route.moved")
-    if before and _place(before.router) != _place(spec.router):
+    if before and _place(before.router) != _place(wanted.router):
         router_of(files, before.router).remove()
-    _keep(files, Routed(spec.router, route))
+    keep(files, wanted)
 
 
 def upstreams(spec: Spec, processes: Iterable[Process]) -> tuple[Upstream, ...]:
@@ -144,7 +160,7 @@ def close(files: Layout, wanted: Optional[Maintenance]) -> None:
     if known:
         route = Route(**{**known.route.__dict__, "maintenance": wanted})
         router_of(files, known.router).put(route)
-        _keep(files, Routed(known.router, route))
+        keep(files, Routed(known.router, route, known.hosts))
     if wanted is None:
         durable.remove(files.run / MAINTENANCE, name="maintenance")
     else:
@@ -161,7 +177,8 @@ def _place(router: Router) -> tuple[str, str, str]:
     return router.kind, router.admin, router.conf
 
 
-def _keep(files: Layout, routed: Routed) -> None:
+def keep(files: Layout, routed: Routed) -> None:
+    """Write down what the router is told: it hears it again after its next start."""
     if routed != stored(files):
         _write(files, ROUTE, wire.encode(routed))
 
@@ -179,7 +196,7 @@ def _serve(files: Layout, versions: Sequence[int]) -> None:
             durable.point_link(folder / str(number), target, name="assets")
 
 
-def _served(files: Layout) -> list[int]:
+def serving_assets(files: Layout) -> list[int]:
     """The releases whose assets are reachable, the newest first."""
     found = []
     for number in range(EARLIER + 1):

@@ -13,6 +13,8 @@ from deployer.agent import procfs
 from deployer.core.message import message
 
 LISTEN, ESTABLISHED = "0A", "01"
+HERE, THERE = 1, 2  # the fields that say where the ends of a connection are
+SOON = 1.0  # seconds
 
 
 @message
@@ -38,8 +40,27 @@ def established(port: int) -> int:
     return sum(row[3] == ESTABLISHED for row in _rows(port))
 
 
-def _rows(port: int) -> Iterator[list[str]]:
-    """The fields of every socket of ours that is at `port`."""
+def leading(address: str, port: int) -> int:
+    """How many connections lead from this host to `port` of another one."""
+    try:
+        known = {told[4][0] for told in socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)}
+    except OSError:  # its name leads nowhere any more
+        return 0
+    rows = (row for row in _rows(port, THERE) if row[3] == ESTABLISHED)
+    return sum(_address(row[THERE].partition(":")[0]).rpartition("::ffff:")[2] in known for row in rows)
+
+
+def answers(address: str, port: int) -> bool:
+    """Whether a connection to `port` of another host is taken, and soon."""
+    try:
+        socket.create_connection((address, port), SOON).close()
+    except OSError:
+        return False
+    return True
+
+
+def _rows(port: int, end: int = HERE) -> Iterator[list[str]]:
+    """The fields of every socket of ours of which that `end` is at `port`."""
     at = f":{port:04X}"
     for table in ("tcp", "tcp6"):
         try:
@@ -49,7 +70,7 @@ def _rows(port: int) -> Iterator[list[str]]:
             continue
         for line in lines:
             fields = line.split(None, 10)
-            if fields[1].endswith(at):
+            if fields[end].endswith(at):
                 yield fields
 
 

@@ -133,7 +133,7 @@ def _try(host: Host, ready: Prepared, *, untried: bool) -> None:
 
 
 def _routed(spec: Spec) -> list[str]:
-    return [spec.router.type] if spec.router.kind else []
+    return list(spec.router.own)
 
 
 def switch(request: requests.Switch, host: Host) -> requests.Switched:

@@ -42,6 +42,9 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "Examine": ("examine", "examine", False),
     "SetMaintenance": ("router_verbs", "set_maintenance", True),
     "ShowRouter": ("router_verbs", "show_router", False),
+    "ReadRoute": ("shared_route", "read_route", False),
+    "PutRoute": ("shared_route", "put_route", True),
+    "RestoreRoute": ("shared_route", "restore_route", True),
 }
 
 

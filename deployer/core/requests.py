@@ -26,6 +26,7 @@ from deployer.core.deliveries import (
 )
 from deployer.core.message import field, message
 from deployer.core.oneoffs import Detach, Detached, EndOneOff, Exec, OneOffEnded, Reserve, Reserved
+from deployer.core.route_requests import PutRoute, ReadRoute, RestoreRoute, RoutePut, Shares
 from deployer.core.router_requests import MaintenanceSet, RouterSeen, SetMaintenance, ShowRouter, UpstreamSeen
 from deployer.core.routing import Router
 from deployer.core.secret import Secret
@@ -37,10 +38,10 @@ __all__ = (
     "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Detach", "Detached", "Done", "EndOneOff", "Ended",
     "Events", "Examine", "Examined", "Exec", "GetConfig", "Lacks", "LedgerLines", "Logs", "Look", "Looked",
     "MaintenanceSet", "OfferBuild", "OneOffEnded", "Open", "Opened", "Prepare", "Problems", "Prune", "Pruned",
-    "PutAgent", "PutBuild", "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger", "ReadManifest",
-    "ReadSpec", "ReadUnits", "ReplaceLedger", "Reserve", "Reserved", "Restore", "Retire", "RouterSeen",
-    "RunReleaseCommand", "Seen", "SetAside", "SetDraft", "SetMaintenance", "ShowRouter", "Stage", "Staged", "Switch",
-    "Switched", "Units", "UpstreamSeen", "Verify"
+    "PutAgent", "PutBuild", "PutRoute", "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger",
+    "ReadManifest", "ReadRoute", "ReadSpec", "ReadUnits", "ReplaceLedger", "Reserve", "Reserved", "Restore",
+    "RestoreRoute", "Retire", "RoutePut", "RouterSeen", "RunReleaseCommand", "Seen", "SetAside", "SetDraft",
+    "SetMaintenance", "Shares", "ShowRouter", "Stage", "Staged", "Switch", "Switched", "Units", "UpstreamSeen", "Verify"
 )  # fmt: skip
 
 

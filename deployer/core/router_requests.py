@@ -29,12 +29,13 @@ class ShowRouter:
 
 @message
 class UpstreamSeen:
-    """`processes` listen at `address`; `busy` is how many requests have not ended there."""
+    """`processes` listen at `address`, or some on another `host`; `busy` is how many requests have not ended there."""
 
     address: str
     processes: list[str]
     listens: bool
     busy: int
+    host: str = ""
 
 
 @message

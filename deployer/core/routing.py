@@ -32,7 +32,8 @@ class Router:
 
     `domain` without a `port` is HTTPS with automatic certificates (caddy), or port 80 (nginx; 443 with a
     `certificate`); a `port` is plain HTTP.  `type` is the process type that is routed to.  `admin` is where caddy's
-    admin API is, `conf` the folder of nginx's include files; '' for where Debian has them.
+    admin API is, `conf` the folder of nginx's include files; '' for where Debian has them.  `host` is the one whose
+    router stands in front of all hosts; '' where each has its own.
     """
 
     kind: str = ""
@@ -44,6 +45,12 @@ class Router:
     conf: str = ""
     certificate: str = ""
     certificate_key: str = ""
+    host: str = ""
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The type that a router of the processes' own host sends requests to, and can find at other ports."""
+        return (self.type,) if self.kind and not self.host else ()
 
     @property
     def listens(self) -> int:
@@ -66,8 +73,8 @@ class Upstream:
 
     @property
     def name(self) -> str:
-        """`127.0.0.1:5000`."""
-        return f"{self.address}:{self.port}"
+        """`127.0.0.1:5000`, `[::1]:5000`."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
 @message

@@ -33,6 +33,8 @@ class Hosts(ListOf):
             named = _named(node, index)
             names, mistake = _names(entry.host)
             twice = next((name for name in names if name in found), "")
+            if entry.address and len(names) > 1:
+                mistake = "an `address` is one host's; give each of these an entry of its own"
             if twice:
                 mistake = f"{twice} is on line {lines[twice]} already; a host has one entry, with all that it `runs`"
             if mistake:

@@ -61,11 +61,12 @@ class HostSettings:
     """
 
     host: str
-    runs: tuple[str, ...] = ()
+    runs: tuple[str, ...] | None = None
     user: str = ""
     port: int = 0
     path: str = ""
     sudo: bool | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deployer.core import names
 from deployer.core.manifest import unsafe_path
 from deployer.core.routing import CADDY, KINDS, NGINX, WEB, Assets, Router
+from deployer.settings.hosts import NAME
 from deployer.settings.kinds import WRONG, Choice, Found, Key, Kind, ListOf, MapOf, Number, Record, Text
-from deployer.settings.mistakes import Mistakes
+from deployer.settings.mistakes import Mistakes, did_you_mean
 from deployer.settings.reader import Node
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -88,6 +89,16 @@ def _mistakes(router: Mapping[str, Any]) -> Found:
             yield name, f"is a key of {owner}'s"
 
 
+def misplaced(router: Router, hosts: Sequence[str]) -> Found:
+    """What is wrong with the router's `host`, in a target that has these hosts."""
+    if router.host and router.host not in hosts:
+        meant = did_you_mean(router.host, hosts)
+        yield (
+            "router",
+            f"`host: {router.host}` is none of the target's hosts{meant}; it has to be one, with `runs: []` perhaps",
+        )
+
+
 _FOLDER_OF_BUILD = Text("a folder of the build", _folder)
 _FILE = Text("an absolute path without spaces", _place)
 
@@ -103,6 +114,8 @@ ROUTER = (
         "three before; `[static]` is `{/static: static}`"),
     Key("type", Text("the name of a process type (letters, digits, - and _)", names.PROCESS_TYPE.match), WEB,
         "the process type that requests go to"),
+    Key("host", Text("a host's name or address", NAME.match), "each host, for its own processes",
+        "one of the target's hosts: its router alone sends requests to the processes of all hosts"),
     Key("admin", Text("an address such as 127.0.0.1:2019 or unix//run/caddy/admin.sock", _ADMIN.match),
         "127.0.0.1:2019", "where caddy's admin API is"),
     Key("conf", _FILE, "/etc/nginx/conf.d", "the folder whose `*.conf` nginx.conf, in the folder above, includes"),

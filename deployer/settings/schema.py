@@ -158,10 +158,12 @@ CONFIG = (
 HOST = (
     Key("host", Text("a host's name or address", hosts.PATTERN.match), "",
         "the host, or several by ranges such as `web[01:20]`; alone, it may stand without `host:`", required=True),
-    Key("runs", ListOf(_TYPE, "process types"), "every type", "the process types that this host runs"),
+    Key("runs", ListOf(_TYPE, "process types"), "every type", "the process types that this host runs; `[]` for none"),
     Key("user", _USERNAME, "the target's", "the user to log in as"),
     Key("port", _PORT, "ssh's own configuration, else 22", "the port of sshd"),
     Key("path", _ABSOLUTE, "the target's", "the folder on this host"),
+    Key("address", Text("a host's name or address", hosts.NAME.match), "its name",
+        "where the router of another host (`router.host`) reaches it"),
     Key("sudo", Boolean(), "the target's", "whether the agent runs as root on this host, by `sudo -n`"),
 )  # fmt: skip
 
@@ -195,6 +197,8 @@ def _target_mistakes(target: Mapping[str, Any]) -> Found:
         for outer in map(str, PurePosixPath(path).parents):
             if outer in paths:
                 yield "shared", f"{path} is inside {outer}, which is shared already"
+    if "hosts" in target and "router" in target:
+        yield from router.misplaced(target["router"], [host.host for host in target["hosts"]])
 
 
 ROLLOUT = (

@@ -52,9 +52,11 @@ def _lost(host: str, error: DeployError) -> Finding:
 
 
 def _router(target: TargetSettings, host: str) -> Router:
-    """The router that a host is to have: none where it does not run what is routed to."""
-    runs = next((known.runs for known in target.hosts if known.host == host), ())
-    return target.router if not runs or target.router.type in runs else Router()
+    """The router that a host is to have: none where it does not run what is routed to, nor where another has it."""
+    if target.router.host:
+        return target.router if host == target.router.host else Router()
+    runs = next((known.runs for known in target.hosts if known.host == host), None)
+    return target.router if runs is None or target.router.type in runs else Router()
 
 
 def _examined(session: Session, manager: str, router: Router) -> list[Finding]:

@@ -33,8 +33,8 @@ class Exported:
 def kinds(target: Target, host: str, text: str | None) -> tuple[str, list[ProcessType]]:
     """What was asked for, a release (None: the current or the newest) or a build, and its types that `host` runs."""
     name, found = _named(target, text)
-    runs = next((known.runs for known in target.settings.hosts if known.host == host), ())
-    return name, [kind for kind in found if not runs or kind.name in runs]
+    runs = next((known.runs for known in target.settings.hosts if known.host == host), None)
+    return name, [kind for kind in found if runs is None or kind.name in runs]
 
 
 def systemd(target: Target, session: Session, found: Sequence[ProcessType], name: str) -> list[Exported]:

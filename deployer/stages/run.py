@@ -16,7 +16,7 @@ from deployer.core.ledger import FAILED, MOVE, SUCCEEDED
 from deployer.core.names import release_name
 from deployer.core.release import Spec
 from deployer.hosts.session import Session
-from deployer.stages import aftermath, drift, moving, placing, upkeep
+from deployer.stages import aftermath, balancing, drift, moving, placing, upkeep
 from deployer.stages.events import DONE, STEP, WARNING, Event, step
 from deployer.stages.staging import stage_missing
 from deployer.stages.target import Listener, Target
@@ -113,15 +113,27 @@ def _bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
     """Switch every host to `wanted`; confirm by the ledger's record; read the end state back."""
     release, previous = target.ledger.release(wanted.version), target.ledger.current
     attempt = target.operator.token()
-    switched = _switch(target, wanted, attempt=attempt, cause=cause)
-    changed = any(reply.changed for reply in switched.values()) or not _recorded(target, wanted)
+    with balancing.followed(target, wanted, attempt=attempt) as front:
+        switched = _switch(target, wanted, attempt=attempt, cause=cause)
+        moved = front is not None and _widened(front, switched, cause=cause)
+        changed = moved or any(reply.changed for reply in switched.values()) or not _recorded(target, wanted)
+        if changed:
+            aftermath.confirm(target, wanted, switched, attempt=attempt, cause=cause)
     if changed:
-        aftermath.confirm(target, wanted, switched, attempt=attempt, cause=cause)
         _retire(target)
     read_back(target)
     hosts = [HostOutcome(host, wanted.version, ok=True, seconds=reply.seconds) for host, reply in switched.items()]
     ports = next(iter(switched.values())).ports
     return Ran(wanted.version, release.build, SUCCEEDED, previous, hosts, changed, ports)
+
+
+def _widened(front: balancing.Front, switched: Mapping[str, requests.Switched], *, cause: str) -> bool:
+    """Have the router in front of all hosts send requests to what is up now; whether that is anything new."""
+    try:
+        return front.widen(switched)
+    except DeployError as error:
+        failures = {front.session.host.name: error}
+        aftermath.undo(front.target, front.wanted, list(switched), failures, attempt=front.attempt, cause=cause)
 
 
 def _retire(target: Target) -> None:

@@ -103,8 +103,8 @@ class Target:
 
     def share(self, host: str, formation: Mapping[str, int]) -> dict[str, int]:
         """What `host` has of a formation: all, or the types that it `runs`."""
-        runs = next((known.runs for known in self.settings.hosts if known.host == host), ())
-        return {kind: count for kind, count in formation.items() if not runs or kind in runs}
+        runs = next((known.runs for known in self.settings.hosts if known.host == host), None)
+        return {kind: count for kind, count in formation.items() if runs is None or kind in runs}
 
     def incomplete(self, what: str) -> DeployError | None:
         """The failure (exit code 40) that `what` was done, but not on every host; None if it was, or may be so."""
@@ -138,7 +138,8 @@ def opened(
         _refuse_damaged(fleet)
         name = counting(target, fleet)
         if target.chosen:
-            fleet.missing = {host: why for host, why in fleet.missing.items() if host in (name, *target.chosen)}
+            needed = (name, target.router.host, *target.chosen)
+            fleet.missing = {host: why for host, why in fleet.missing.items() if host in needed}
         primary = _primary(fleet, name, report, stand_in=partial and not write)
         _judge_missing(fleet, report, partial=partial, allowed=narrow.allow_missing)
         key = claim(primary, asked, report) if asked else None
@@ -317,8 +318,11 @@ def _hosts(project: Project, target: TargetSettings) -> list[Host]:
 
 
 def _wanted(target: TargetSettings, host: str) -> bool:
-    """Whether a command that may be narrowed speaks with `host`: the first host's ledger is the one that counts."""
-    return not target.chosen or host in (target.hosts[0].host, *target.chosen)
+    """Whether a command that may be narrowed speaks with `host`.
+
+    The first host's ledger is the one that counts, and a router in front of all hosts hears of every run.
+    """
+    return not target.chosen or host in (target.hosts[0].host, target.router.host, *target.chosen)
 
 
 def access_of(project: Project, target: TargetSettings) -> SshAccess:

@@ -72,7 +72,7 @@ def test_a_bad_range_is_a_mistake_with_its_line(written, said):
 def test_the_keys_of_an_entry_hold_for_all_of_its_range():
     found = hosts("      - web1\n      - {host: 'jobs[1:2]', runs: [worker], user: jobs, sudo: true}")
     assert [(host.host, host.runs, host.user, host.sudo) for host in found] == [
-        ("web1", (), "", None),
+        ("web1", None, "", None),
         ("jobs1", ("worker",), "jobs", True),
         ("jobs2", ("worker",), "jobs", True),
     ]
