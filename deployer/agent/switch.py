@@ -74,7 +74,7 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     same = same and look_.current(host.files) == f"v{after.version}"
     ready = Prepared(request, spec, change, places, before.version if before else None, begun, same)
     if not same:
-        routing.check(host.files, spec)
+        routing.check(host.files, spec, change.wanted)
         _check_ports(host, change, instances)
         retires = any(change.beside(process) for process in running if process not in change.wanted)
         cause, by, at, name = request.cause, request.by, request.at, host.asked.host
@@ -144,11 +144,13 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
     if ready.same:
         readiness.await_ready(host.manager, ready.change.wanted, ready.spec.types, check=host.session.check)
         schedules.apply(host.files, host.manager, ready.spec, ready.request.formation, stopped=ready.request.stopped)
+        routing.again(host.files)  # the router may have lost it
     else:
         with _undone_on_failure(host):
             _bring_up(host, ready)
-    seconds, timings = time.monotonic() - ready.begun, ready.timings
-    return requests.Switched(not ready.same, ready.previous, ready.places.ports, seconds, timings.ready, timings.stop)
+    seconds, took = time.monotonic() - ready.begun, ready.timings
+    ports = ready.places.ports
+    return requests.Switched(not ready.same, ready.previous, ports, seconds, took.ready, took.stop, took.killed)
 
 
 @contextlib.contextmanager
@@ -185,7 +187,8 @@ def _bring_up(host: Host, ready: Prepared) -> None:
     request, files, change, check = ready.request, host.files, ready.change, host.session.check
     durable.point_link(files.current, f"releases/v{request.version}", name="current")
     events.note(files, "switched", release=request.version, text=request.cause)
-    replacing.bring(host.manager, change, check=check, reroute=recovery.rerouting(files, ready.spec, check))
+    reroute = recovery.rerouting(files, ready.spec, check)
+    replacing.bring(host.manager, change, check=check, reroute=reroute, timings=ready.timings)
     point("switch.launched")
     readiness.await_ready(host.manager, change.wanted, change.types, check=check, timings=ready.timings)
     routing.move(files, ready.spec, change.wanted)
