@@ -102,9 +102,9 @@ class Successor:
         """Run these from now on."""
         self._now.start(processes, types)
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> None:
+    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
         """End these for good."""
-        self._now.stop(processes, wait=wait)
+        return self._now.stop(processes, wait=wait)
 
     def close_sockets(self, *, but: Collection[str] = ()) -> None:
         """Listen no longer for the types that are given their socket, `but` for these."""

@@ -1,6 +1,7 @@
 """What did this host do?  `events`: a line each, also for what it did by itself while nobody was connected.
 
-A file that has become long is set aside as `events.1`, in the place of the one before it.
+A file that has become long is set aside as `events.1`, in the place of the one before it.  Launchers note what ended
+without being told to in a file of their own, since systemd lets them write nowhere else.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 
 LONG = 4 << 20  # bytes
+OF_LAUNCHERS = "run/processes/events"
 
 
 def now() -> str:
@@ -28,29 +30,43 @@ def note(host: Layout, event: str, *, release: Optional[int], text: str = "") ->
 
     A disk that is full or read-only must not keep the host from going back: then there is no line.
     """
+    _note(str(host.events), event, release, text)
+
+
+def note_alone(root: str, event: str, *, release: int, text: str) -> None:
+    """Append one line to the launchers' file."""
+    _note(f"{root}/{OF_LAUNCHERS}", event, release, text)
+
+
+def _note(path: str, event: str, release: Optional[int], text: str) -> None:
     with contextlib.suppress(OSError):
-        _append(host, {"at": now(), "event": event, "release": release, "text": text})
+        _append(path, {"at": now(), "event": event, "release": release, "text": text})
 
 
-def _append(host: Layout, entry: dict[str, Any]) -> None:
+def _append(path: str, entry: dict[str, Any]) -> None:
     point("events.append")
-    descriptor = os.open(str(host.events), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         size = os.fstat(descriptor).st_size
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         write_all(descriptor, (b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")
         os.fsync(descriptor)
-        if size > LONG and os.path.samestat(os.fstat(descriptor), os.stat(host.events)):  # nobody else was quicker
-            os.rename(host.events, f"{host.events}.1")
+        if size > LONG and os.path.samestat(os.fstat(descriptor), os.stat(path)):  # nobody else was quicker
+            os.rename(path, f"{path}.1")
     finally:
         os.close(descriptor)
 
 
 def read(host: Layout, lines: int) -> list[dict[str, Any]]:
     """The newest `lines` entries, oldest first."""
-    found = _lines(f"{host.events}")
+    own, alone = _newest(str(host.events), lines), _newest(f"{host.root}/{OF_LAUNCHERS}", lines)
+    return sorted(own + alone, key=lambda entry: str(entry.get("at", "")))[-lines:] if alone else own
+
+
+def _newest(path: str, lines: int) -> list[dict[str, Any]]:
+    found = _lines(path)
     if len(found) < lines:
-        found = _lines(f"{host.events}.1") + found
+        found = _lines(f"{path}.1") + found
     return [entry for entry in map(_entry, found[-lines:]) if entry]
 
 

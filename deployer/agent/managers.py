@@ -59,10 +59,10 @@ class ProcessManager(Protocol):
         """Run these from now on; one that it already runs stays as it is.  Returns without waiting for readiness."""
         ...
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> None:
-        """End these for good: SIGTERM to the process group, SIGKILL to all of it after `stop_timeout`.
+    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
+        """End these for good: SIGTERM to the process group, SIGKILL to all of it after `stop_timeout`, an event then.
 
-        With `wait`, returns when nothing of them is left.
+        With `wait`, returns when nothing of them is left: those of them that had to be killed.
         """
         ...
 

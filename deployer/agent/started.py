@@ -83,7 +83,7 @@ def scheduled(root: str) -> list[str]:
 
 def forget(root: str, name: str) -> None:
     """Remove the record and how the process last ended: the next start is the first again."""
-    for path in (f"{root}/{DIRECTORY}/{name}.json", f"{root}/{EXITS}/{name}.json"):
+    for path in (f"{root}/{DIRECTORY}/{name}.json", f"{root}/{EXITS}/{name}.json", killed_mark(root, name)):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
@@ -119,6 +119,11 @@ def write(
     with open(part, "w", encoding="utf-8") as file:
         json.dump(record, file)
     os.rename(part, f"{folder}/{name}.json")
+
+
+def killed_mark(root: str, name: str) -> str:
+    """The file that is there when a process did not stop in time, and was killed; where systemd does not see to it."""
+    return f"{root}/{EXITS}/{name}.killed"
 
 
 def last_exit(root: str, name: str) -> str:

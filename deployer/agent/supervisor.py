@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
-from deployer.agent import durable, endings, leftovers, logs, scheduled, stage, started, supervisor_conf
+from deployer.agent import durable, endings, leftovers, logs, scheduled, stage, started, supervisor_conf, supervisor_end
 from deployer.agent.environment import LOOPBACK, by_loopback
 from deployer.agent.handed import ANY
 from deployer.agent.holder import Holder
@@ -95,15 +95,17 @@ class Supervisor:
         if processes:
             self._insist(lambda: self._tell(ending=set()))
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> None:
+    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
         """End these for good, all at the same time."""
-        keys = {supervisor_conf.key(process) for process in processes}
+        keys = {supervisor_conf.key(process): process for process in processes}
         for process in processes:
             durable.remove(self._conf(process), name="supervisor.process")
         if keys:
-            self._insist(lambda: self._tell(ending=keys))
+            self._insist(lambda: self._tell(ending=set(keys)))
+        killed: set[str] = set()
         if keys and wait:
-            self._insist(lambda: self._finish(keys, known=self._known))
+            self._insist(lambda: killed.update(self._finish(set(keys), known=self._known)))
+        return [process for key, process in keys.items() if key in killed]
 
     def close_sockets(self, *, but: Collection[str] = ()) -> None:
         """Have the sockets of all types held no longer, `but` for these."""
@@ -213,38 +215,43 @@ class Supervisor:
             elif known[key]["state"] in DEAD and known[key]["start"]:  # somebody has stopped it by hand
                 call("startProcess", key, False, unless=(ALREADY_STARTED, SPAWN_ERROR, BAD_NAME))  # noqa: FBT003
 
-    def _finish(self, keys: set[str], *, known: Callable[[], Mapping[str, Any]]) -> None:
-        """Wait until nothing of `keys` is left: not in supervisord, and no member of their process groups."""
+    def _finish(self, keys: set[str], *, known: Callable[[], Mapping[str, Any]]) -> set[str]:
+        """Wait until nothing of `keys` is left: not in supervisord, and no member of their process groups.
+
+        Those that had to be killed.
+        """
         records = {key: started.read(self._root, key) for key in keys}
         supervised = known()
         for key in keys - set(supervised):
             self._terminate(key)
         begun = time.monotonic()
-        left = set(keys)
+        left, killed = set(keys), set()
         while left:
             supervised, waited = known(), time.monotonic() - begun
-            left = {key for key in left if not self._gone(key, supervised.get(key), records[key], waited)}
+            gone = {key for key in left if self._gone(key, supervised.get(key), records[key], waited)}
+            killed |= {key for key in gone if supervisor_end.was_killed(self._root, key)}
+            for key in gone:
+                started.forget(self._root, key)
+            left -= gone
             if left and waited > GRACE + max((r.stop_timeout for r in records.values() if r), default=0):
                 raise RunFailed(f"{', '.join(sorted(left))} cannot be ended", hint="`deploy status` shows what runs")
             if left:
                 time.sleep(PAUSE)
+        return killed
 
     def _gone(
         self, key: str, state: Optional[Mapping[str, Any]], record: Optional[started.Started], for_: float
     ) -> bool:
         late = record is not None and for_ > record.stop_timeout
-        if record is not None and late:
-            leftovers.signal(record, leftovers.KILL)
+        if record is not None and late and leftovers.signal(record, leftovers.KILL):
+            supervisor_end.killed(self._files, key, record.stop_timeout)
         if state is not None:
             if state["state"] in DEAD:
                 self._client.call("removeProcessGroup", key, unless=(BAD_NAME, STILL_RUNNING))
             elif state["state"] != ENDING:  # it was just about to be started again
                 self._client.call("stopProcess", key, False, unless=(NOT_RUNNING, BAD_NAME))  # noqa: FBT003
             return False
-        if record is not None and leftovers.members(record):
-            return False
-        started.forget(self._root, key)
-        return True
+        return record is None or not leftovers.members(record)
 
     def _terminate(self, key: str, *, group: bool = True) -> None:
         record = started.read(self._root, key)

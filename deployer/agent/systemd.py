@@ -96,17 +96,20 @@ class Systemd:
             systemd_wanted.add(self._files, process)
         self._begin(processes, self._known())
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> None:
+    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
         """End these for good, all at the same time; what has left the process's group is in its control group still."""
         if not processes:
-            return
+            return []
         for process in processes:
             systemd_wanted.remove(self._files, process)
         known = self._known()
         self._end([name for name in map(self._name, processes) if name in known], wait=wait)
-        if wait:
-            for process in processes:
-                endings.forget(self._root, process.type, process.release, process.number)
+        if not wait:
+            return []
+        killed = [p for p in processes if endings.killed(self._root, p.type, p.release, p.number)]
+        for process in processes:
+            endings.forget(self._root, process.type, process.release, process.number)
+        return killed
 
     def close_sockets(self, *, but: Collection[str] = ()) -> None:
         """Close the sockets of all types, `but` for these."""

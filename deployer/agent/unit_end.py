@@ -3,14 +3,27 @@
 It notes how the process ended, for systemd forgets it at the next start.  And it waits for what the process has left in
 its control group: systemd sends a second SIGTERM as soon as the main process is gone, though the rest is just doing
 what the first one asked for, and mostly that main process is only the shell of the Procfile's line.  What still runs
-after the stop_timeout is killed.  A Python in its place would cost every stop some 30 ms of a processor.
+after the stop_timeout is killed, and that is an event.  A Python in its place would cost every stop some 30 ms of a
+processor.
 """
 
 from __future__ import annotations
 
 SCRIPT = b"""\
 # Written by deployer.  $1: the process, such as web@100-1; $2: its stop_timeout in hundredths of a second
-echo "$SERVICE_RESULT $EXIT_CODE $EXIT_STATUS" >"run/exits/$1"
+note() {
+    echo "$SERVICE_RESULT $EXIT_CODE $EXIT_STATUS $2" >"run/exits/$1"
+}
+killed() {
+    note "$1" KILLED
+    of=${1#*@} seconds=$(($2 / 100)).$(($2 % 100 / 10))
+    name=${1%@*}.$((${of#*-} % 1000)) seconds=${seconds%.0}
+    [ -s events ] && [ "$(tail -c 1 events)" ] && echo >>events
+    text="$name: did not stop within $seconds s, and was killed"
+    printf '{"at": "%s", "event": "killed", "release": %s, "text": "%s"}\\n' \\
+        "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "${of%-*}" "$text" >>events
+}
+if [ "$SERVICE_RESULT" = timeout ] && [ "$EXIT_STATUS" = KILL ]; then killed "$1" "$2"; else note "$1"; fi
 while IFS=: read -r id _ group; do [ "$id" = 0 ] && break; done </proc/self/cgroup
 members=/sys/fs/cgroup$group/cgroup.procs
 [ -r "$members" ] || exit 0
@@ -25,9 +38,13 @@ clock() {
 }
 others || exit 0
 clock
-end=$((now + $2 - 20))
+end=$((now + $2 - 20)) late=
 while others; do
-    [ "$now" -lt "$end" ] || kill -9 $found
+    if [ "$now" -ge "$end" ]; then
+        [ "$late" ] || killed "$1" "$2"
+        late=yes
+        kill -9 $found
+    fi
     sleep 0.05
     clock
 done

@@ -204,7 +204,8 @@ class Switch:
 class Switched:
     """What the switch did: `changed` is false where everything was so already; `ports` as handed out.
 
-    `ready` and `stop` are the longest times that processes of a type took to be up, and to stop.
+    `ready` and `stop` are the longest times that processes of a type took to be up, and to stop; `killed` are those
+    that did not stop in time (`web.1 of v41`).
     """
 
     changed: bool
@@ -213,6 +214,7 @@ class Switched:
     seconds: float
     ready: dict[str, float] = field(default_factory=dict)
     stop: dict[str, float] = field(default_factory=dict)
+    killed: list[str] = field(default_factory=list)
 
 
 @message

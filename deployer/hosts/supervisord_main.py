@@ -1,20 +1,29 @@
 """supervisord as it runs on a host: back-off capped, ends noted, a process stopped only when its whole group is gone.
 
+Where it has to kill a process that does not stop, it says so in `events`.
+
 Travels beside supervisor's own code (hosts/supervisor_package.py) and runs inside supervisord, in the target's root.
 The standard library, supervisor and Python 3.9 only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
+import re
+import signal
 import time
 
 from supervisor import process, supervisord  # type: ignore[import-untyped]
 from supervisor.states import ProcessStates  # type: ignore[import-untyped]
 
-EXITS = "run/exits"
+EXITS, EVENTS = "run/exits", "events"
+TURN = 1000  # core/turn.py
+COUNTERS = (("0", "/sys/fs/cgroup", "memory.events"), ("memory", "/sys/fs/cgroup/memory", "memory.oom_control"))
 LONGEST_BACKOFF = 60
+JUST_NOW = 3  # seconds
 
 
 class Process(process.Subprocess):  # type: ignore[misc]
@@ -34,8 +43,9 @@ class Process(process.Subprocess):  # type: ignore[misc]
 
     def finish(self, pid: int, sts: int) -> None:
         """Note how it ended: supervisor itself forgets the status of a process that ended too early."""
+        oom = was_killed(sts) and not self.killing and MEMORY.was_short()
         try:
-            note(self.config.name, sts, time.time() - self.laststart)
+            note(self.config.name, sts, time.time() - self.laststart, oom=oom)
         except OSError as error:  # a full disk is no reason to lose the process
             message = f"cannot note the end of {self.config.name}: {error}"
             self.config.options.logger.warn(message)  # noqa: G010 - supervisor's own logger
@@ -44,12 +54,40 @@ class Process(process.Subprocess):  # type: ignore[misc]
         else:
             super().finish(pid, sts)
 
+    def kill(self, sig: int) -> object:
+        """Send a signal; SIGKILL is supervisor's answer to a process that has not stopped in time."""
+        if sig == signal.SIGKILL and self.state == ProcessStates.STOPPING:
+            with contextlib.suppress(OSError):  # noted by who waits for its end, or the disk is full
+                note_killed(self.config.name, self.config.stopwaitsecs)
+        return super().kill(sig)
+
     def transition(self) -> None:
         """Finish once the group has ended; supervisor itself sends the group SIGKILL after stopwaitsecs."""
         if self.ended is not None and not lives(self.ended[0]):
             ended, self.ended = self.ended, None
             super().finish(*ended)
+        MEMORY.look()
         super().transition()
+
+
+class Memory:
+    """When did the kernel last kill a process of our control group for want of memory?"""
+
+    def __init__(self) -> None:
+        self._kills, self._looked, self._rose = oom_kills(), 0.0, -math.inf
+
+    def look(self) -> None:
+        """Look at the kernel's counter, once a second."""
+        if time.monotonic() - self._looked > 1:
+            self._looked, before, self._kills = time.monotonic(), self._kills, oom_kills()
+            if self._kills > before:
+                self._rose = self._looked
+
+    def was_short(self) -> bool:
+        """Whether it did so just now."""
+        self._looked = 0.0
+        self.look()
+        return time.monotonic() - self._rose < JUST_NOW
 
 
 def lives(group: int) -> bool:
@@ -67,14 +105,54 @@ def lives(group: int) -> bool:
     return False
 
 
-def note(name: str, status: int, seconds: float) -> None:
-    """Write the wait status and the length of the life of the process `name`."""
+def was_killed(status: int) -> bool:
+    """Whether a process with this wait status ended by SIGKILL, or the last one of a shell did."""
+    if os.WIFSIGNALED(status):
+        return os.WTERMSIG(status) == signal.SIGKILL
+    return os.WEXITSTATUS(status) == 128 + signal.SIGKILL
+
+
+def oom_kills() -> int:
+    """How many processes of our control group the kernel has killed for want of memory; 0 where it does not tell."""
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        groups = [line.rstrip("\n").split(":", 2) for line in file]
+    for controller, folder, name in COUNTERS:
+        for number, controllers, group in groups:
+            if controller in (number, *controllers.split(",")):
+                try:
+                    with open(f"{folder}{group}/{name}", encoding="utf-8") as file:
+                        return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+                except OSError:
+                    continue
+    return 0
+
+
+def note_killed(name: str, seconds: float) -> None:
+    """Mark that the process `name` did not stop in time, and write the event; as agent/supervisor_end.py does."""
+    named = re.match(r"v(\d+)-(.+)-(\d+)\Z", name)
+    if named is None:
+        return
+    os.makedirs(EXITS, mode=0o700, exist_ok=True)
+    os.close(os.open(f"{EXITS}/{name}.killed", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    text = f"{named[2]}.{int(named[3]) % TURN}: did not stop within {seconds:g} s, and was killed"
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    line = json.dumps({"at": at, "event": "killed", "release": int(named[1]), "text": text})
+    with open(EVENTS, "ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+        file.write((b"\n" if torn else b"") + line.encode() + b"\n")
+
+
+def note(name: str, status: int, seconds: float, *, oom: bool) -> None:
+    """Write the wait status and the length of the life of the process `name`, and whether it had too little memory."""
     os.makedirs(EXITS, mode=0o700, exist_ok=True)
     part = f"{EXITS}/.tmp-{name}"
     with open(part, "w", encoding="utf-8") as file:
-        json.dump({"status": status, "seconds": round(max(seconds, 0), 3)}, file)
+        json.dump({"status": status, "seconds": round(max(seconds, 0), 3), "oom": oom}, file)
     os.rename(part, f"{EXITS}/{name}.json")
 
+
+MEMORY = Memory()
 
 if __name__ == "__main__":
     process.Subprocess = Process

@@ -191,7 +191,11 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
         with step(target.report, f"{DOING.get(cause, 'running')} {name}", session.host.name):
             if alone:
                 prepare(session)
-            return session.call(requests.Switch(attempt), requests.Switched)
+            reply = session.call(requests.Switch(attempt), requests.Switched)
+        for process in reply.killed:
+            told = f"{process} did not stop within its stop_timeout and was killed"
+            target.report(Event(WARNING, told, session.host.name))
+        return reply
 
     def undo(switched: Iterable[str], failures: Mapping[str, DeployError]) -> None:
         if failures:

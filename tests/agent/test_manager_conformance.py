@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.agent import procfs
+from deployer.agent import events, procfs
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, UP, Instance
 from deployer.agent.supervisor import Supervisor
@@ -90,6 +90,11 @@ def one(manager: Supervisor, process: Process) -> Instance:
 def is_up(manager: Supervisor, *processes: Process) -> bool:
     states = {instance.process: instance.state for instance in manager.instances()}
     return all(states.get(process) == UP for process in processes)
+
+
+def alone(files: Layout) -> list[tuple[str, str]]:
+    """What the host did that nobody had asked for."""
+    return [(entry["event"], entry["text"]) for entry in events.read(files, 99)]
 
 
 def environment_of(instance: Instance) -> dict[str, str]:
@@ -170,6 +175,10 @@ def test_a_process_that_ends_again_and_again_is_failing_also_while_it_is_up(mana
     wait_for(lambda: one(manager, worker).state == UP, 40)
     assert one(manager, worker).failing
     assert one(manager, worker).reason.startswith("exited with code 3 after 1.")
+    told = alone(files)
+    assert list(dict.fromkeys(event for event, _ in told)) == ["crashed", "failing"]
+    assert len(told) < 5 + one(manager, worker).restarts / 10
+    assert all(text.startswith("worker.1: exited with code 3 after 1.") for _, text in told)
     manager.stop([worker])
     manager.start([worker], types)
     assert not one(manager, worker).failing
@@ -196,8 +205,21 @@ def test_a_process_that_ignores_sigterm_ends_with_its_whole_group(manager, files
     wait_for(lambda: manager.tail(web, 5).count(b"up") == 2)
     group = procfs.members(one(manager, web).pid)
     assert len(group) == 2
-    manager.stop([web])
+    assert manager.stop([web]) == [web]
     assert not [process.pid for process in group if procfs.started(process.pid)]
+    assert alone(files) == [("killed", "web.1: did not stop within 1 s, and was killed")]
+
+
+def test_a_process_that_is_killed_while_nobody_waits_is_told_all_the_same(manager, files):
+    types = a_release(files, 1, a_type("web", "exec python3 app.py", stop_timeout=1), program={"app.py": STUBBORN})
+    web = Process(1, "web", 1, 5000)
+    manager.start([web], types)
+    wait_for(lambda: manager.tail(web, 5).count(b"up") == 2)
+    assert manager.stop([web], wait=False) == []
+    wait_for(lambda: alone(files))
+    wait_for(lambda: manager.instances() == [])
+    manager.ensure()
+    assert alone(files) == [("killed", "web.1: did not stop within 1 s, and was killed")]
 
 
 def test_a_child_that_outlives_its_leader_ends_after_the_stop_timeout(manager, files):
@@ -207,7 +229,7 @@ def test_a_child_that_outlives_its_leader_ends_after_the_stop_timeout(manager, f
     wait_for(lambda: b"child up" in manager.tail(web, 5))
     group = procfs.members(one(manager, web).pid)
     assert len(group) == 2
-    manager.stop([web])
+    assert manager.stop([web]) == [web]
     assert not [process.pid for process in group if procfs.started(process.pid)]
 
 
@@ -228,7 +250,7 @@ def test_a_child_that_drains_is_given_the_stop_timeout(manager, files):
     manager.start([web], types)
     wait_for(lambda: b"up" in manager.tail(web, 5))
     group = procfs.members(one(manager, web).pid)
-    manager.stop([web])
+    assert manager.stop([web]) == []
     assert not [process.pid for process in group if procfs.started(process.pid)]
     wait_for(lambda: manager.tail(web, 1) == b"drained\n")
 

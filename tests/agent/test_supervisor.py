@@ -267,3 +267,22 @@ def test_a_key_names_its_process():
     odd = Process(12, "web-1_x-2", 3, 0)
     assert supervisor_conf.parse_key(supervisor_conf.key(odd)) == odd
     assert supervisor_conf.parse_key("nginx") is None
+
+
+@pytest.mark.skipif(not os.access("/sys/fs/cgroup/memory/memory.oom_control", os.W_OK), reason="needs control groups")
+def test_an_end_for_want_of_memory_is_told_as_such(files):
+    group = Path(f"/sys/fs/cgroup/memory/deployer-test-{os.getpid()}")
+    group.mkdir()
+    manager = Supervisor(files)
+    greedy = "python3 -c 'import time; time.sleep(1); x = bytearray(1 << 30)'; exit $?"
+    types = a_release(files, 1, a_type("worker", greedy))
+    try:
+        manager.ensure()
+        (group / "memory.limit_in_bytes").write_text(str(200 << 20))
+        for pid in of_the_target(files):
+            (group / "cgroup.procs").write_text(str(pid))
+        manager.start([WORKER], types)
+        wait_for(lambda: one(manager, WORKER).reason.startswith("was killed for want of memory after "), 30)
+    finally:
+        manager.shutdown()
+        group.rmdir()

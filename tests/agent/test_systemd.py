@@ -115,11 +115,11 @@ def test_an_end_is_told_in_a_sentence(words, sentence):
 def test_a_short_life_is_held_back_longer_each_time(monkeypatch, quick, lived, paused, then):
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
-    monkeypatch.setattr("time.time", lambda: 1000.0)
     before = started.Started(
         pid=1, ticks=1, boot="", at=1000.0 - lived, starts=1, port=0, stop_timeout=1, marks=[], quick=quick
     )
-    assert endings.hold_back(before) == then
+    assert endings.short_lives(before, lived) == then
+    endings.hold_back(then)
     assert slept == [paused]
 
 
