@@ -36,6 +36,7 @@ def freed(target: Target, wanted: Wanted, bring_up: BringUp) -> Iterator[None]:
     try:
         for move in wanted.moves:
             _give_up(target, wanted, move, bring_up)
+        _outwait(target, wanted)
         yield
     except DeployError:
         if wanted.moves:
@@ -63,7 +64,11 @@ def _await_end(target: Target, move: Move) -> None:
     session, deadline = target.fleet.named(move.host), 0.0
     while left := _left(session, move.kinds):
         if not deadline:
-            deadline = time.monotonic() + MARGIN + max(_patience(target, one) for one in left)
+            deadline = (
+                time.monotonic()
+                + MARGIN
+                + max(_patience(target, one.process.rpartition(".")[0], one.release) for one in left)
+            )
         if time.monotonic() > deadline:
             raise RunFailed(
                 f"{left[0].process} of v{left[0].release} still runs on {move.host}",
@@ -72,16 +77,27 @@ def _await_end(target: Target, move: Move) -> None:
         time.sleep(PAUSE)
 
 
+def _outwait(target: Target, wanted: Wanted) -> None:
+    """Where a host is to have what none has: wait until one that is not asked has undone what was cut off there."""
+    for kind in wanted.starting:
+        place, here = (wanted.placed or {}).get(kind), [session.host.name for session in target.chosen]
+        able = [host.host for host in target.settings.hosts if target.share(host.host, {kind: 1})]
+        away = [host for host in able if host not in here]
+        if away and place in here and not holders.having(target.ledger, kind):
+            seconds = target.settings.confirm_timeout + _patience(target, kind, wanted.version)
+            with step(target.report, f"waiting {seconds:g} s, in which {', '.join(away)} would end a {kind}", ""):
+                time.sleep(seconds)
+
+
 def _left(session: Session, kinds: Sequence[str]) -> list[requests.Seen]:
     processes = session.call(requests.Look(), requests.Looked).processes
     return [one for kind in kinds for one in runs_of(processes, kind)]
 
 
-def _patience(target: Target, one: requests.Seen) -> float:
-    """The `stop_timeout` of a process."""
-    kind = one.process.rpartition(".")[0]
+def _patience(target: Target, kind: str, version: int) -> float:
+    """The `stop_timeout` of a type."""
     try:
-        return target.holding(one.release).call(requests.ReadSpec(one.release), Spec).types[kind].stop_timeout
+        return target.holding(version).call(requests.ReadSpec(version), Spec).types[kind].stop_timeout
     except (DeployError, KeyError):  # its release is damaged: as long as most have
         return USUAL
 

@@ -38,10 +38,11 @@ def placed(target: Target, wanted: Wanted) -> Wanted:
     looked = target.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
     seen = {host: told.processes for host, told in looked.items()}
     places = {kind: host for kind in kinds if (host := _place(target, kind, seen))}
-    starting = [] if wanted.stopped else [kind for kind in kinds if wanted.formation.get(kind)]
+    wanted = replace(wanted, alone=kinds, placed=places)
+    starting = wanted.starting
     gone = [move for host in _gone(target) if (move := _gone_with(target, host, starting, seen))]
     _tell(target, {kind: places[kind] for kind in starting if kind in places})
-    return replace(wanted, alone=kinds, placed=places, moves=_moves(target, starting, places, seen), gone=tuple(gone))
+    return replace(wanted, moves=_moves(target, starting, places, seen), gone=tuple(gone))
 
 
 def runs_of(processes: Sequence[requests.Seen], kind: str) -> list[requests.Seen]:

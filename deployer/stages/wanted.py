@@ -46,6 +46,11 @@ class Wanted:
     gone: tuple[Move, ...] = ()
     own: bool = False
 
+    @property
+    def starting(self) -> list[str]:
+        """The types of which the whole target has one, that are to run."""
+        return [] if self.stopped else [kind for kind in self.alone or () if self.formation.get(kind)]
+
     def share(self, target: Target, host: str) -> dict[str, int]:
         """What `host` has of the formation."""
         if self.own:

@@ -169,6 +169,15 @@ def test_a_command_for_some_hosts_leaves_it_to_the_one_that_has_it(fleet):
     fleet.one("web2", "v2")
 
 
+def test_where_nobody_has_it_one_that_is_not_asked_is_given_the_time_to_undo_what_was_cut_off(fleet):
+    told = fleet.run("ship", "--hosts", "web1,web3")
+    assert told.code == 0, told.err
+    assert "waiting 9 s, in which web2 would end a clock" in told.err  # confirm_timeout and stop_timeout
+    assert fleet.beating() == [("web1", "v1")]
+    assert "waiting" not in fleet.run("run").err
+    fleet.one("web1", "v1")
+
+
 @pytest.mark.parametrize("how", ["slow 3", "ignore"])
 def test_one_that_takes_its_time_to_stop_is_waited_for(fleet, how):
     fleet.clocks("web1", patience="4s" if how == "slow 3" else "2s")
