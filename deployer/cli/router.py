@@ -48,7 +48,13 @@ def _document(host: str, seen: RouterSeen) -> dict[str, Any]:
         "router": seen.kind or None,
         "at": seen.at or None,
         "upstreams": [
-            {"address": one.address, "processes": one.processes, "listens": one.listens, "busy": one.busy}
+            {
+                "address": one.address,
+                "host": one.host or host,
+                "processes": one.processes,
+                "listens": one.listens,
+                "busy": one.busy,
+            }
             for one in seen.upstreams
         ],
         "maintenance": {"retry_after": closed.retry_after, "message": closed.message or None} if closed else None,
@@ -61,7 +67,15 @@ def _rows(host: str, seen: RouterSeen) -> list[list[str]]:
         state = seen.drift or ("maintenance" if seen.maintenance else "503: nothing runs")
         return [[host, seen.kind, seen.at, "", "", "", state]]
     return [
-        [host, seen.kind, seen.at, one.address, ", ".join(one.processes), str(one.busy), seen.drift or _state(one)]
+        [
+            host,
+            seen.kind,
+            seen.at,
+            one.address,
+            one.host or ", ".join(one.processes),
+            str(one.busy),
+            seen.drift or _state(one),
+        ]
         for one in seen.upstreams
     ]
 

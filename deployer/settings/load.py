@@ -107,6 +107,8 @@ def _check_targets(document: Node, mistakes: Mistakes) -> None:
                 if key in given:
                     text = "the target `local` is this machine and has none; give the target another name"
                     mistakes.add(given[key].key_line, f"targets.{LOCAL}.{key}", text)
+            if front := _mapping(given.get("router")).get("host"):
+                mistakes.add(front.key_line, f"targets.{LOCAL}.router.host", "the target `local` is this machine alone")
         elif isinstance(node.value, (dict, type(None))) and ("hosts" not in given or not given["hosts"].value):
             mistakes.add(node.key_line, f"targets.{name}.hosts", "is missing; expected a list of one host or more")
 

@@ -12,14 +12,16 @@ RATE = 40  # requests a second of each client
 
 
 class Load:
-    """Asks `port` until the block ends; `failed` tells what went wrong, `answers` how often each app answered.
+    """Asks `port` (here, or of `host`) until the block ends.
+
+    `failed` tells what went wrong, `answers` how often each app answered.
 
     A client whose kept connection is found closed before a byte of the answer came asks again on another, as every
     browser and every library does: it had been idle, and the router may close such a one at any time.
     """
 
-    def __init__(self, port: int, *, kept: int = 4, fresh: int = 4) -> None:
-        self._port, self._over = port, threading.Event()
+    def __init__(self, port: int, *, kept: int = 4, fresh: int = 4, host: str = "127.0.0.1") -> None:
+        self._host, self._port, self._over = host, port, threading.Event()
         self.failed: list[str] = []
         self.answers: dict[str, int] = {}
         self.again = 0
@@ -68,4 +70,4 @@ class Load:
             link.close()
 
     def _link(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        return http.client.HTTPConnection(self._host, self._port, timeout=20)

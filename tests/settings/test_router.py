@@ -67,6 +67,8 @@ def test_assets_are_folders_or_paths_with_folders(text, found):
         ("{kind: nginx, port: 80, admin: 'localhost:2019'}", "router.admin: is a key of caddy's"),
         ("{kind: caddy, port: 80, conf: /etc/nginx/conf.d}", "router.conf: is a key of nginx's"),
         ("{kind: nginx, port: 80, conf: '/x y;'}", "router.conf: expected an absolute path without spaces"),
+        ("{kind: caddy, port: 80, host: b}", "router: `host: b` is none of the target's hosts"),
+        ("{kind: caddy, port: 80, host: [a]}", "router.host: expected a host's name or address"),
         ("{kind: nginx, port: 80, certificate: /c}", "router: `certificate` and `certificate_key` go together"),
         ("{kind: caddy, port: 80, sticky: true}", '"sticky" is no key'),
     ],
@@ -76,3 +78,37 @@ def test_what_makes_no_sense_is_told_with_its_place(text, said):
         router(text)
     assert said in caught.value.message
     assert caught.value.message.startswith("deploy.yaml:2: targets.p.router")
+
+
+def test_one_host_may_have_the_router_of_all_and_run_nothing():
+    text = """
+      hosts: [{host: "web[1:2]"}, {host: web3, address: 10.0.0.3}, {host: lb, runs: []}]
+      router: {kind: caddy, port: 80, host: lb}"""
+    found = settings.parse(f"app: shop\ntargets:\n  p:{text}").targets["p"]
+    assert found.router.host == "lb"
+    assert found.router.own == ()
+    assert [(host.host, host.runs, host.address) for host in found.hosts] == [
+        ("web1", None, ""),
+        ("web2", None, ""),
+        ("web3", None, "10.0.0.3"),
+        ("lb", (), ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hosts: [web1, web2], router: {kind: caddy, port: 80, host: wbe1}", 'did you mean "web1"'),
+        ("hosts: [{host: 'web[1:2]', address: 10.0.0.1}]", "an `address` is one host's"),
+        ("hosts: [{host: web1, address: 'a b'}]", "hosts[0].address: expected a host's name or address"),
+    ],
+)
+def test_what_is_said_of_one_router_for_all_has_to_fit_the_hosts(text, said):
+    with pytest.raises(SettingsError) as caught:
+        settings.parse(f"app: shop\ntargets: {{p: {{{text}}}}}")
+    assert said in caught.value.message
+
+
+def test_this_machine_has_no_other_hosts_to_stand_in_front_of():
+    with pytest.raises(SettingsError, match=r"targets.local.router.host: the target `local` is this machine alone"):
+        settings.parse("app: shop\ntargets: {local: {router: {kind: caddy, port: 80, host: localhost}}}")
