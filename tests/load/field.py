@@ -32,7 +32,7 @@ build:
   pack: commands
   commands: ['true']
 processes:
-  web: {health: /up, boot_timeout: 8s, stop_timeout: 20s, port: PORT, listen: LISTEN, command: 'COMMAND'}
+  web: {health: /up, boot_timeout: 20s, stop_timeout: 20s, port: PORT, listen: LISTEN, command: 'COMMAND'}
 targets:
 """
 OURS = """\
