@@ -59,11 +59,10 @@ def release(
     check_contract(launch, config)
     _tell_what_cannot_be(target, launch)
     spec = _spec(target, launch, config, build, commit)
-    name = names.release_name(spec.version)
+    name, previous = names.release_name(spec.version), target.ledger.newest
     target.report(Event(STEP, f"releasing {name}"))
     delivery.deliver(target, build, target.fleet.sessions)
     staged = _stage(target, spec, config)
-    previous = target.ledger.newest
     body = {
         "app": target.app,
         "target": target.settings.name,
