@@ -21,6 +21,10 @@ COMMANDS = {  # by name: how it binds its PORT, and how it takes its socket
     ),
     "uvicorn": (
         "PYTHONPATH=vendor python3 -m uvicorn asgi:app --host ${HOST:-0.0.0.0} --port $PORT QUIET",
+        "PYTHONPATH=vendor python3 serve.py",
+    ),
+    "uvicorn-plain": (
+        "PYTHONPATH=vendor python3 -m uvicorn asgi:app --host ${HOST:-0.0.0.0} --port $PORT QUIET",
         "PYTHONPATH=vendor python3 -m uvicorn asgi:app --fd 3 QUIET",
     ),
     "node": ("exec node server.js", "node server.js"),
@@ -58,7 +62,7 @@ class App:
 def app(folder: Path, name: str, *, cache: Path) -> App:
     """The app in an empty folder; `cache` keeps what came from the registry."""
     shutil.copytree(SERVED, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    if name in ("gunicorn", "uvicorn"):
+    if name not in ("node", "stdlib"):
         put(made_once(cache, "vendored", VENDORED, _vendor), folder / "vendor")
     made = App(folder, name)
     made.change(0)
