@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from deployer.core import requests, shares
 from deployer.core.errors import DeployError, HostUnreachable
 from deployer.core.release import Spec
+from deployer.core.routing import Upstream
 from deployer.hosts.session import Session
 from deployer.stages.events import WARNING, Event, step
 from deployer.stages.target import Target
@@ -44,7 +45,7 @@ class Front:
         addresses = {host.host: host.address or host.host for host in self.target.settings.hosts}
         first = {host: reply.ports.get(self.spec.router.type, 0) for host, reply in switched.items()}
         now = {host: shares.share(addresses[host], first[host], self._ports(host)) for host in switched}
-        wanted = shares.widened(self.before, now, addresses)
+        wanted = shares.widened(self.before, {**self._unheard(addresses, switched), **now}, addresses)
         with step(self.target.report, f"routing to {', '.join(wanted) or 'nobody'}", self.session.host.name):
             self._put(wanted, up=True)
         return wanted != dict(self.before)
@@ -53,6 +54,18 @@ class Front:
         """Have the route of before; a host that does not answer sees to that by itself."""
         with suppress(DeployError):
             self.session.call(requests.RestoreRoute(), requests.Done)
+
+    def _unheard(self, addresses: Mapping[str, str], switched: Replies) -> dict[str, tuple[Upstream, ...]]:
+        """The shares of hosts that a new router has not heard of, since this command has nothing to do there."""
+        found = {}
+        for session in self.target.fleet.sessions:
+            host = session.host.name
+            if host not in switched and host not in self.before:
+                seen = session.call(requests.Look(), requests.Looked).processes
+                serving = [one for one in seen if one.process.rpartition(".")[0] == self.spec.router.type]
+                ports = sorted({one.port for one in serving if one.state != requests.DRAINING})
+                found[host] = tuple(Upstream(addresses[host], port) for port in ports)
+        return found
 
     def _ports(self, host: str) -> int:
         """At how many ports of a host the routed processes are to listen."""

@@ -34,7 +34,7 @@ class Shop(Deployed):
     def __init__(self, lab, folder: Path) -> None:
         super().__init__(folder / "app", folder / "home", "shop", PORT)
         self.hosts = {host.name: host for host in lab.fresh_hosts(3)}
-        self.listen, self.batch, self.kind = "socket", "all", "caddy"
+        self.listen, self.batch, self.kind, self.public = "socket", "all", "caddy", PUBLIC
         self.folder.mkdir(parents=True)
         shutil.copy(Path(__file__).with_name("app_program.py"), self.folder / "server.py")
         (self.folder / "Procfile").write_text("web: exec python3 -I -S server.py\n")
@@ -52,7 +52,7 @@ class Shop(Deployed):
         text = SETTINGS.format(
             hosts=", ".join([*entries, "{host: web3, runs: []}"]),
             port=PORT,
-            public=PUBLIC,
+            public=self.public,
             listen=self.listen,
             batch=self.batch,
             kind=self.kind,
@@ -62,7 +62,7 @@ class Shop(Deployed):
 
     def load(self, **more) -> Load:
         """Requests from outside, through the router."""
-        return Load(PUBLIC, host=self.front.address, **more)
+        return Load(self.public, host=self.front.address, **more)
 
     def answering(self) -> set[str]:
         """Who answers, release and host, when many ask at the same time."""
@@ -166,6 +166,15 @@ def test_ports_that_processes_bind_are_replaced_one_host_after_the_other(shop):
     assert load.failed == []
 
 
+def test_a_new_host_of_the_router_is_told_of_all_by_converge(shop):
+    shop.front.reset()
+    shop.front.boot()
+    shop.front.run("systemctl enable --quiet --now caddy")
+    shop.deploy("converge", "--wait", "20s")
+    assert shop.upstreams() == {"web1 True", "web2 True"}
+    assert {text.split()[1] for text in shop.answering()} == {"web1", "web2"}
+
+
 @pytest.mark.parametrize("agent", ["goes on", "is killed too"])
 def test_an_operator_who_is_killed_leaves_the_route_as_it_was(shop, agent):
     before = shop.upstreams()
@@ -189,5 +198,30 @@ def test_an_operator_who_is_killed_leaves_the_route_as_it_was(shop, agent):
 
 
 def _code(shop) -> str:
-    asked = ["curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", f"http://{shop.front.address}:{PUBLIC}/"]
+    asked = [
+        "curl",
+        "-s",
+        "-m",
+        "5",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        f"http://{shop.front.address}:{shop.public}/",
+    ]
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+
+
+def test_nginx_stands_in_front_of_all_hosts_as_well(shop):
+    shop.front.run("rm /etc/nginx/sites-enabled/default && systemctl enable --quiet --now nginx")
+    shop.kind, shop.public = "nginx", PUBLIC + 1
+    shop.declare("web1", "web2")
+    shop.deploy("ship")
+    assert shop.upstreams() == {"web1 True", "web2 True"}
+    assert {text.split()[1] for text in shop.answering()} == {"web1", "web2"}
+    with shop.load() as load:
+        eventually(lambda: load.total > 100, what="requests before")
+        shop.deploy("restart", "web.1")
+    assert load.failed == []
+    shop.public = PUBLIC
+    assert _code(shop) == "000"  # caddy has the route no more
