@@ -107,6 +107,20 @@ def test_a_type_that_ran_on_every_host_becomes_one(fleet, update):
     assert max(float(at) for _, release, at in fleet.lines("beats") if release == "v1") < first
 
 
+def test_going_back_to_a_release_that_lets_it_drain_is_after_its_end(fleet):
+    fleet.clocks("web2", clock="update: drain, ")
+    fleet.end_as("slow 1")
+    fleet.deploy("ship")
+    fleet.clocks("web2", clock="once: true, ")
+    fleet.deploy("ship")
+    fleet.one("web2", "v2")
+    fleet.deploy("rollback")
+    fleet.one("web2", "v1")
+    fleet.end_as("crash")
+    fleet.deploy("ship", code=30)
+    fleet.one("web2", "v1")
+
+
 def test_where_its_host_cannot_be_reached_nobody_else_starts_it(fleet):
     fleet.clocks("web2")
     fleet.deploy("ship")
