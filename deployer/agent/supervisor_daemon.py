@@ -2,7 +2,8 @@
 
 It runs in a session of its own, in the target's root, with no descriptor of ours (least of all the target's lock),
 nothing of our environment and a umask that keeps its files to itself.  Its code is what the operator has shipped
-(`agent/supervisor-<digest>`), else the host's own `supervisord`.
+(`agent/supervisor-<digest>`), else the host's own `supervisord`.  A shell is its parent, and starts it anew when it was
+killed: it reads its files then, and its launchers end what the earlier ones have left.
 """
 
 from __future__ import annotations
@@ -26,6 +27,14 @@ from deployer.core.errors import RunFailed
 BOOT = 20.0
 PAUSE = 0.02
 SHIPPED = "supervisor-"
+ERRORS = "run/supervisord.err"
+# Its arguments are supervisord and the arguments of that.  One that ends by itself was told to, or cannot begin.
+KEEPER = f"""\
+unset PWD OLDPWD SHLVL
+{{
+    while "$@" 2>{ERRORS}; [ $? -gt 128 ]; do sleep 1; done
+}} &
+"""
 
 
 class Daemon:
@@ -42,7 +51,9 @@ class Daemon:
             return not silence.hung and bool(self.pids()) and _until(self._speaks, PATIENCE)
 
     def pids(self, *, launching: bool = False) -> list[int]:
-        """The supervisords of this root, whether they answer or not; with `launching`, their unrecorded children too.
+        """The supervisords of this root, whether they answer or not, and the shells that keep them.
+
+        With `launching`, their unrecorded children too.
 
         A child is not recorded (agent/started.py) until just before it leaves the root for the release's `app`.
         """
@@ -57,10 +68,13 @@ class Daemon:
         conf = supervisor_conf.main(files.app, files.target)
         durable.write(files.root / supervisor_conf.MAIN, conf, mode=0o600, name="supervisor.conf")
         point("supervisor.start")
-        self._spawn([*self._program(), "-c", supervisor_conf.MAIN])
+        self._spawn([*self._program(), "-n", "-c", supervisor_conf.MAIN])
         point("supervisor.started")
-        if not _until(self._speaks, BOOT):
+        if not _until(lambda: self._speaks() or not self.pids(), BOOT):
             raise RunFailed(f"supervisord was started in {files.root} but does not answer", hint=self._hint())
+        if not self.pids():
+            output = (files.root / ERRORS).read_text("utf-8", "replace").strip()
+            raise RunFailed(f"supervisord does not start in {files.root}", hint=self._hint(), output=output)
 
     def kill(self) -> None:
         """End it at once: it hangs, or did not end when asked to.  Its processes go on, but no new one begins."""
@@ -98,26 +112,18 @@ class Daemon:
 
     def _spawn(self, program: list[str]) -> None:
         variables = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": base()["HOME"]}
-        process = subprocess.Popen(  # it goes to the background itself, once its socket is open
-            program,
+        subprocess.run(
+            ["/bin/sh", "-c", KEEPER, "sh", *program],
             cwd=self._files.root,
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             close_fds=True,
             start_new_session=True,
             umask=0o077,
+            check=True,
         )
-        try:
-            _, errors = process.communicate(timeout=BOOT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise RunFailed(f"supervisord hangs while it starts in {self._files.root}", hint=self._hint()) from None
-        if process.returncode:
-            output = errors.decode("utf-8", "replace").strip()
-            raise RunFailed(f"supervisord does not start in {self._files.root}", hint=self._hint(), output=output)
 
     def _program(self) -> list[str]:
         with contextlib.suppress(FileNotFoundError):

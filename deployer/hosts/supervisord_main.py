@@ -20,7 +20,7 @@ from supervisor import process, supervisord  # type: ignore[import-untyped]
 from supervisor.states import ProcessStates  # type: ignore[import-untyped]
 
 EXITS, EVENTS = "run/exits", "events"
-TURN = 1000  # core/turn.py
+MAIN, TURN = "run/supervisord.conf", 1000  # agent/supervisor_conf.py, core/turn.py
 COUNTERS = (("0", "/sys/fs/cgroup", "memory.events"), ("memory", "/sys/fs/cgroup/memory", "memory.oom_control"))
 LONGEST_BACKOFF = 60
 JUST_NOW = 3  # seconds
@@ -105,6 +105,21 @@ def lives(group: int) -> bool:
     return False
 
 
+def end_orphans() -> None:
+    """Kill what a killed supervisord had just forked, before it becomes a process that others know by its record.
+
+    All others are ended by the launchers that take their places.
+    """
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) not in (os.getpid(), os.getppid()):
+            with contextlib.suppress(OSError):  # it ended just now, or is another user's
+                with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
+                    words = file.read().split("\0")
+                launching = "launch" in words and any(word.endswith("/agent.pyz") for word in words)
+                if (launching or MAIN in words) and os.path.samefile(f"/proc/{name}/cwd", "."):
+                    os.kill(int(name), signal.SIGKILL)
+
+
 def was_killed(status: int) -> bool:
     """Whether a process with this wait status ended by SIGKILL, or the last one of a shell did."""
     if os.WIFSIGNALED(status):
@@ -156,4 +171,5 @@ MEMORY = Memory()
 
 if __name__ == "__main__":
     process.Subprocess = Process
+    end_orphans()
     supervisord.main()

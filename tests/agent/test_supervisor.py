@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from deployer.agent.layout import Layout
 from deployer.agent.managers import STOPPED, STOPPING, UP
 from deployer.agent.supervisor import Supervisor
 from deployer.agent.supervisor_client import Client
+from deployer.agent.supervisor_daemon import Daemon
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.hosts import supervisor_package
@@ -50,18 +53,55 @@ def daemon(files: Layout) -> int:
     return Client(files.root).call("getPID")
 
 
-def test_after_a_kill_of_supervisord_the_formation_runs_once(manager, files, types):
+def daemons(files: Layout) -> list[int]:
+    """supervisord and the shell that keeps it."""
+    return Daemon(files, Client(files.root)).pids()
+
+
+def has_ended(pid: int) -> bool:
+    return procfs.started(pid) is None
+
+
+def test_a_supervisord_that_is_killed_comes_back_without_us_and_each_process_once(manager, files, types):
+    manager.start([WEB, WORKER], types)
+    wait_for(lambda: is_up(manager, WEB, WORKER))
+    for _ in range(3):
+        killed, before = daemon(files), [instance.pid for instance in manager.instances()]
+        os.kill(killed, signal.SIGKILL)
+        for pid in before:
+            wait_for(functools.partial(has_ended, pid))
+        wait_for(lambda: is_up(manager, WEB, WORKER))
+        after = [instance.pid for instance in manager.instances()]
+        assert daemon(files) != killed
+        assert sorted(of_the_target(files)) == sorted([*daemons(files), *after])
+        assert len(daemons(files)) == 2
+    assert {instance.reason for instance in manager.instances()} == {"was ended after its supervisord"}
+    assert not any(instance.failing for instance in manager.instances())
+
+
+def test_a_supervisord_that_is_killed_while_it_starts_processes_leaves_none_behind(manager, files, types):
+    for pause in (0.0, 0.01, 0.02, 0.04, 0.08, 0.16):
+        manager.start([WEB, WORKER], types)
+        time.sleep(pause)  # another moment of the start each time
+        os.kill(daemon(files), signal.SIGKILL)
+        wait_for(lambda: is_up(manager, WEB, WORKER))
+        after = [instance.pid for instance in manager.instances()]
+        assert sorted(of_the_target(files)) == sorted([*daemons(files), *after])
+        manager.stop([WEB, WORKER])
+
+
+def test_after_a_kill_of_supervisord_and_its_keeper_the_formation_runs_once(manager, files, types):
     manager.start([WEB, WORKER], types)
     wait_for(lambda: is_up(manager, WEB, WORKER))
     before = [instance.pid for instance in manager.instances()]
-    os.kill(daemon(files), signal.SIGKILL)
+    Daemon(files, Client(files.root)).kill()
     wait_for(lambda: {i.state for i in manager.instances()} == {STOPPED})
     assert all(procfs.started(pid) for pid in before)
     manager.ensure()
     wait_for(lambda: is_up(manager, WEB, WORKER))
     after = [instance.pid for instance in manager.instances()]
     assert not any(procfs.started(pid) for pid in before)
-    assert sorted(of_the_target(files)) == sorted([daemon(files), *after])
+    assert sorted(of_the_target(files)) == sorted([*daemons(files), *after])
     assert {instance.restarts for instance in manager.instances()} == {0}
 
 
@@ -72,7 +112,7 @@ def test_a_launcher_that_outlives_supervisord_before_it_is_recorded_is_ended_too
         manager.ensure()
         wait_for(lambda: is_up(manager, WEB, WORKER))
         after = [instance.pid for instance in manager.instances()]
-        assert sorted(of_the_target(files)) == sorted([daemon(files), *after])
+        assert sorted(of_the_target(files)) == sorted([*daemons(files), *after])
         manager.stop([WEB, WORKER])
 
 
@@ -86,7 +126,7 @@ def test_children_without_leader_or_supervisord_are_found_by_their_marks(manager
     os.kill(leader, signal.SIGKILL)
     manager.ensure()
     assert children
-    assert not any(procfs.started(pid) for pid in children)
+    wait_for(lambda: not any(procfs.started(pid) for pid in children))
 
 
 def test_a_foreign_process_with_a_recorded_pid_is_never_touched(manager, files, types):
@@ -213,7 +253,7 @@ def test_a_cut_at_every_word_is_mended_by_the_next_command(files, types, tmp_pat
             assert command() == 0
             wait_for(lambda: is_up(manager, WEB))
             assert [instance.process for instance in manager.instances()] == [WEB], point
-            assert sorted(of_the_target(files)) == sorted([daemon(files), one(manager, WEB).pid]), point
+            assert sorted(of_the_target(files)) == sorted([*daemons(files), one(manager, WEB).pid]), point
     finally:
         manager.shutdown()
 

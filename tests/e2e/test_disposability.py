@@ -2,6 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
+
+from deployer.agent.layout import Layout
+from deployer.agent.supervisor_client import Client
+from deployer.agent.supervisor_daemon import Daemon
 
 from .deployed import eventually
 
@@ -40,3 +46,28 @@ def test_a_crash_is_an_event_of_the_host(deployed):
         ("v1", "web.1: was killed by SIGKILL")
     ]
     assert "up (restarted: was killed by SIGKILL after " in deployed.deploy("ps")
+
+
+def test_a_supervisord_that_is_killed_is_no_matter_to_anybody(deployed):
+    deployed.deploy("ship")
+    pid = deployed.get("/pid")
+    os.kill(int((deployed.root / "run" / "supervisord.pid").read_text()), signal.SIGKILL)
+    eventually(lambda: deployed.get("/pid") != pid, what="the formation, started again")
+    eventually(lambda: not deployed.differences(), what="a status without drift")
+    told = [row["text"] for row in deployed.json("events")["events"] if row["event"] == "crashed"]
+    assert sorted(told) == ["web.1: was ended after its supervisord", "worker.1: was ended after its supervisord"]
+
+
+def test_the_agent_of_current_brings_the_formation_up_after_a_boot_without_systemd(deployed):
+    deployed.deploy("ship")
+    deployed.deploy("scale", "worker=2")
+    pids = [row["pid"] for row in deployed.json("ps")["processes"]]
+    Daemon(Layout(deployed.root, deployed.app, "local"), Client(deployed.root)).kill()
+    for pid in pids:
+        os.killpg(pid, signal.SIGKILL)
+    program = [sys.executable, "-I", str(deployed.root / "current" / "agent.pyz")]
+    subprocess.run([*program, "boot", str(deployed.root), deployed.app, "local"], check=True, cwd="/", timeout=60)
+    assert deployed.get("/").strip() == "hello"
+    assert deployed.processes() == {"web.1": "up", "worker.1": "up", "worker.2": "up"}
+    assert deployed.differences() == []
+    assert deployed.json("events")["events"][-1]["event"] == "booted"

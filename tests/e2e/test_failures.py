@@ -6,6 +6,9 @@ import socket
 import pytest
 
 from deployer.agent import procfs
+from deployer.agent.layout import Layout
+from deployer.agent.supervisor_client import Client
+from deployer.agent.supervisor_daemon import Daemon
 
 from .deployed import eventually
 
@@ -119,9 +122,10 @@ def test_status_tells_drift(deployed):
     deployed.deploy("status")
 
 
-def test_when_supervisord_died_status_says_so_and_run_mends_it(deployed):
+def test_when_supervisord_and_its_keeper_died_status_says_so_and_run_mends_it(deployed):
     deployed.deploy("ship")
-    os.kill(int((deployed.root / "run" / "supervisord.pid").read_text()), 9)
+    files = Layout(deployed.root, deployed.app, "local")
+    Daemon(files, Client(files.root)).kill()
     deployed.deploy("status", code=50)
     deployed.deploy("run")
     deployed.deploy("status")
