@@ -79,7 +79,7 @@ class Killing:
             return [int(self.fleet.redis.say("GET", "owner").split()[2])]
         if "agent" in what:
             below = descendants(self.fleet.sshds[name].process.pid)
-            agents = [pid for pid in below if named(pid).startswith("python")]
+            agents = [pid for pid in below if named(pid).startswith(("python", "deployer"))]
             guards = [pid for pid in below if named(pid) == "sh"]
             return [*guards, *agents] if what == "guarded agent" else agents
         return []
