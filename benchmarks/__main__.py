@@ -8,11 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import pack, release, results, rollback, same_build, startup
+from benchmarks import launch, pack, release, results, rollback, same_build, startup
 from benchmarks.disk import journaled_folder
 
 FIGURES = {
     "startup": startup.measure,
+    "launch": launch.measure,
     "release": release.measure,
     "rollback": rollback.measure,
     "pack": pack.measure,

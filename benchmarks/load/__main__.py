@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.load.plain import Plain
 from tests.lab.lab import Lab, lacking
 from tests.load.apps import COMMANDS, app
 from tests.load.field import WITH, Field, Hosts, Local, under_load
@@ -52,7 +53,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def measure(field: Field, asked: argparse.Namespace) -> tuple[Summary, list[tuple[str, float]]]:
+def measure(field: Field | Plain, asked: argparse.Namespace) -> tuple[Summary, list[tuple[str, float]]]:
     """The changes, one after the other, under load."""
     done = []
     with under_load(field, rate=asked.rate, slow=asked.slow) as load:
@@ -79,7 +80,7 @@ def report(seen: Summary, done: list[tuple[str, float]]) -> str:
 
 
 @contextlib.contextmanager
-def _field(asked: argparse.Namespace, behind: str, name: str, folder: Path) -> Iterator[Field]:
+def _field(asked: argparse.Namespace, behind: str, name: str, folder: Path) -> Iterator[Field | Plain]:
     made = app(folder / "app", name, cache=_cache())
     if asked.manager == "local":
         field: Field = Local(made, folder, behind=behind, port=asked.port)
@@ -89,6 +90,9 @@ def _field(asked: argparse.Namespace, behind: str, name: str, folder: Path) -> I
             field.end()
         return
     with Lab(f"load-{os.getpid()}") as lab:
+        if behind == "plain":
+            yield Plain(lab, made, folder, count=asked.hosts)
+            return
         field = Hosts(lab, made, folder, behind=behind, manager=asked.manager, count=asked.hosts)
         try:
             yield field
@@ -106,7 +110,7 @@ def _cache() -> Path:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
-    parser.add_argument("--with", dest="behind", default="caddy", help=f"some of {','.join(WITH)}")
+    parser.add_argument("--with", dest="behind", default="caddy", help=f"some of {','.join(WITH)},plain")
     parser.add_argument("--app", default="gunicorn", help=f"some of {','.join(COMMANDS)}")
     parser.add_argument(
         "--manager",

@@ -35,7 +35,7 @@ SHORT = {"GTHREAD": "--worker-class gthread --threads 200 --log-level warning", 
 
 @dataclass(frozen=True)
 class App:
-    """The repository at `folder`; each method commits."""
+    """The repository at `folder`; `change` commits."""
 
     folder: Path
     name: str
@@ -48,12 +48,11 @@ class App:
         return text
 
     def settings(self, text: str) -> None:
-        """Another deploy.yaml."""
+        """Another deploy.yaml, with the next commit."""
         (self.folder / "deploy.yaml").write_text(text)
-        commit(self.folder, "Settings")
 
     def change(self, number: int, *, sick: str = WELL) -> None:
-        """A release that differs; `sick` as served/told.py has it."""
+        """A commit that differs; `sick` as served/told.py has it."""
         (self.folder / "text.txt").write_text(f"{number}\n")
         (self.folder / "sick").write_text(f"{sick}\n")
         commit(self.folder, f"Change {number}")
@@ -64,9 +63,7 @@ def app(folder: Path, name: str, *, cache: Path) -> App:
     shutil.copytree(SERVED, folder, ignore=shutil.ignore_patterns("__pycache__"))
     if name not in ("node", "stdlib"):
         put(made_once(cache, "vendored", VENDORED, _vendor), folder / "vendor")
-    made = App(folder, name)
-    made.change(0)
-    return made
+    return App(folder, name)
 
 
 def _vendor(folder: Path) -> None:

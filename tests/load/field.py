@@ -25,6 +25,7 @@ GENERATOR = Path(__file__).with_name("generator.py")
 WITH = ("caddy", "nginx", "socket", "rolling")
 PORT, PUBLIC, PLACES = 7000, 8080, 2  # the app's first port, the router's, and how many `web` a host has
 NODE = "usr/local/bin/node"
+PATIENT, IMPATIENT = "30s", "6s"  # the time to boot of a release that is well, and of one that is not
 RESTORED = 30  # the exit code of a run that failed, where what served before serves again
 SETTINGS = """\
 app: load
@@ -32,7 +33,7 @@ build:
   pack: commands
   commands: ['true']
 processes:
-  web: {health: /up, boot_timeout: 20s, stop_timeout: 20s, port: PORT, listen: LISTEN, command: 'COMMAND'}
+  web: {health: /up, boot_timeout: BOOT, stop_timeout: 20s, port: PORT, listen: LISTEN, command: 'COMMAND'}
 targets:
 """
 OURS = """\
@@ -57,14 +58,19 @@ class Field:
         self.app, self.behind, self.port = app, behind, port
         self.deployed = Deployed(app.folder, home, "load", port)
         self.addresses: tuple[str, ...] = ()
-        self.target, self._number, self._sick = "", 0, 0
+        self._text, self._number, self._sick = "", 0, 0
         (home / ".ssh").mkdir(mode=0o700, parents=True)
 
     def _settings(self, target: str, router: str) -> None:
         owned = self.behind == "socket"
         text = SETTINGS.replace("PORT", str(self.port), 1).replace("LISTEN", "socket" if owned else "port")
         text = text.replace("COMMAND", self.app.command(socket=owned))
-        self.app.settings(text + target + (f"    router: {router}\n" if router else ""))
+        self._text = text + target + (f"    router: {router}\n" if router else "")
+        self._write(PATIENT)
+        self.app.change(0)
+
+    def _write(self, boot_timeout: str) -> None:
+        self.app.settings(self._text.replace("BOOT", boot_timeout))
 
     # What is done to it
 
@@ -73,9 +79,11 @@ class Field:
         self._number += 1
         if word == "sick":
             self._sick += 1
+            self._write(IMPATIENT)
             self.app.change(self._number, sick=self.sicknesses()[self._sick % len(self.sicknesses())])
             return ["ship"], RESTORED
         if word == "ship":
+            self._write(PATIENT)
             self.app.change(self._number)
         words = {"up": ["scale", "web+1"], "down": ["scale", f"web={PLACES}"]}
         return words.get(word, [word]), 0
@@ -204,8 +212,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def under_load(field: Field, **plan: Any) -> Iterator[Running]:
-    """A load on a field, for as long as the block takes; the block asks it how it `ended`."""
+def under_load(field: Any, **plan: Any) -> Iterator[Running]:
+    """A load on the `addresses` of a field, for as long as the block takes; the block asks it how it `ended`."""
     running = Running(Plan(field.addresses, **plan))
     try:
         yield running
