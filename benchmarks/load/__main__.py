@@ -91,7 +91,7 @@ def _field(asked: argparse.Namespace, behind: str, name: str, folder: Path) -> I
         return
     with Lab(f"load-{os.getpid()}") as lab:
         if behind == "plain":
-            yield Plain(lab, made, folder, count=asked.hosts)
+            yield Plain(lab, made, count=asked.hosts)
             return
         field = Hosts(lab, made, folder, behind=behind, manager=asked.manager, count=asked.hosts)
         try:

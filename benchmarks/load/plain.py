@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from pathlib import Path
 
 from tests.e2e.deployed import eventually
 from tests.fleet import inside
@@ -28,7 +27,7 @@ Restart=always
 class Plain:
     """Hosts with the unit; every change is a restart of it, one host after the other, each waited for."""
 
-    def __init__(self, lab: Lab, app: App, folder: Path, *, count: int) -> None:
+    def __init__(self, lab: Lab, app: App, *, count: int) -> None:
         app.change(0)
         self.hosts: list[Host] = lab.fresh_hosts(count)
         self.addresses = tuple(f"{host.address}:{PORT}" for host in self.hosts)
