@@ -23,9 +23,10 @@ def append(request: requests.Append, host: Host) -> requests.Done:
     if grown.releases:
         config.forget_draft(host.files)
     if record.kind == "run" and record.body["outcome"] == SUCCEEDED:
+        here = host.asked.host in record.body.get("hosts", ())
         recovery.confirm_pending(host.files, record.body["attempt"])
-        shared_route.confirm(host.files, record.body["attempt"])
-        if host.asked.host in record.body.get("hosts", ()):  # the host may have another name since its last run
+        shared_route.confirm(host.files, record.body["attempt"], here=here)
+        if here:  # the host may have another name since its last run
             pending.keep_name(host.files, host.asked.host)
         if host.guard:
             host.guard.dismiss()

@@ -74,16 +74,20 @@ def move(files: Layout, spec: Spec, processes: Iterable[Process]) -> None:
 
     `RunFailed` if the router cannot be moved: it has what it had.  What has begun goes on where it is: `drained`.
     Where one router stands in front of all hosts, the operator moves that (agent/shared_route.py): one of this host's
-    own goes on until then.
+    own goes on until then, and what is not wanted any more until the run is confirmed.
     """
     before, router = stored(files), spec.router
+    shared = before is not None and bool(before.router.host)
     if router.host:
-        if before is None or before.router.host:
+        if before is None or shared:
             return
         router = before.router
     found = routing.upstreams(router, processes) if router.kind else ()
-    if not router.kind or not (found or (before and not before.router.host)):  # other types have nothing to route to
-        remove(files)
+    if not router.kind or not (found or before):  # a host that runs other types has nothing to route to
+        if not shared:
+            remove(files)
+        return
+    if shared and not found:
         return
     served = [version for version in serving_assets(files) if version != spec.version]
     tell(files, Routed(router, route_of(files, router, found, health(spec, router))), [spec.version, *served])

@@ -22,6 +22,7 @@ from deployer.core.errors import DeployError, Drift, RunFailed
 from deployer.core.ledger import SUCCEEDED
 from deployer.core.message import message
 from deployer.core.names import release_number
+from deployer.core.release import Spec
 from deployer.core.routing import Upstream
 
 BEFORE = "route.before.json"
@@ -67,29 +68,36 @@ def put_route(request: requests.PutRoute, host: Host) -> requests.RoutePut:
     return requests.RoutePut(changed=wanted != known)
 
 
+def leave(files: Layout, spec: Spec, attempt: str) -> None:
+    """A route to all hosts gives way to one of this host's own: should the run fail, it is to be put back."""
+    known = routing.stored(files)
+    if known is not None and known.router.host and not spec.router.host:
+        _set_aside(files, Before(attempt, known, routing.serving_assets(files)))
+
+
 def restore_route(_: requests.RestoreRoute, host: Host) -> requests.Done:
     """Put back what the router had before a run that is not confirmed."""
     settle(host.files)
     return requests.Done()
 
 
-def confirm(files: Layout, attempt: str) -> None:
+def confirm(files: Layout, attempt: str, *, here: bool = False) -> None:
     """The run is in the ledger: the route stays.
 
-    A route of this host's own is none any more, once the release that serves has another host's router.
+    If the run was for this host (`here`): once its release has one router for all, a route of the host's own is none
+    any more; nor is it the other way round.
     """
     before = _before(files)
     if before is not None and before.attempt == attempt:
         durable.remove(files.run / BEFORE, name="route.confirm")
     known, serving = routing.stored(files), release_number(look.current(files))
-    if known is None or serving is None:
+    if not here or known is None or serving is None:
         return
     try:
-        router = stage.spec(files, serving).router
-        if router.host and router.host != known.router.host:
+        if stage.spec(files, serving).router.host != known.router.host:
             routing.remove(files)
     except DeployError as error:  # it is not in the way of anything
-        events.note(files, "failing", release=serving, text=f"its own route is not gone: {error.message}")
+        events.note(files, "failing", release=serving, text=f"its route of before is not gone: {error.message}")
 
 
 def settle(files: Layout) -> list[str]:
@@ -114,8 +122,8 @@ def _put_back(files: Layout, before: Before) -> str:
         else:
             routing.keep(files, before.routed)
             routing.tell(files, before.routed, before.assets)
-    except DeployError as error:
-        return f"the router did not take its route of before: {error.message}"
+    except (DeployError, OSError) as error:
+        return f"the router did not take its route of before: {error}"
     return "the router has its route of before again"
 
 

@@ -24,6 +24,7 @@ from deployer.agent import (
     replacing,
     routing,
     schedules,
+    shared_route,
     sockets,
     stage,
 )
@@ -108,7 +109,8 @@ def _change(
     )
     wanted = after.processes(places)
     anew = [p for p in wanted if p in present and turnover.named(p, request.restart)]
-    return Change(wanted, spec.types, ways, anew, _handing(given, places, wanted, present)), places
+    handing = _handing(given, places, wanted, present) | _reached_anew(host, spec, present)
+    return Change(wanted, spec.types, ways, anew, handing), places
 
 
 def _handing(given: Places, places: Places, wanted: list[Process], present: list[Process]) -> set[str]:
@@ -118,6 +120,15 @@ def _handing(given: Places, places: Places, wanted: list[Process], present: list
     to_bind = {(process.type, process.port) for process in wanted if process.type not in places.sockets}
     to_share = {(process.type, process.port) for process in wanted if process.type in places.sockets}
     return {kind for kind, _ in (ours & to_bind) | (bound & to_share)}
+
+
+def _reached_anew(host: Host, spec: Spec, present: list[Process]) -> set[str]:
+    """The type whose socket was opened for a router of this host alone, and is to be reached from another one."""
+    kind = spec.types.get(spec.router.type)
+    if not spec.router.host or kind is None or kind.listen != SOCKET:
+        return set()
+    releases = {process.release for process in present if process.type == kind.name} - {spec.version}
+    return {kind.name} if any(stage.spec(host.files, version).router.own for version in releases) else set()
 
 
 def _try(host: Host, ready: Prepared, *, untried: bool) -> None:
@@ -191,6 +202,7 @@ def _bring_up(host: Host, ready: Prepared) -> None:
     replacing.bring(host.manager, change, check=check, reroute=reroute, timings=ready.timings)
     point("switch.launched")
     readiness.await_ready(host.manager, change.wanted, change.types, check=check, timings=ready.timings)
+    shared_route.leave(files, ready.spec, request.attempt)
     routing.move(files, ready.spec, change.wanted)
     schedules.apply(files, host.manager, ready.spec, request.formation, stopped=request.stopped)
     point("switch.ready")

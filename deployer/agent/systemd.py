@@ -162,7 +162,7 @@ class Systemd:
         }
         own = {kind.name for kind in kinds if kind.listen != SOCKET and kind.name in meant}
         self._sockets.close(own & self._sockets.declared())
-        self._units.install(kinds, self._sockets.contents(places))
+        self._units.install(kinds, self._sockets.contents(self._sockets.settled(places)))
         self._sockets.open(places)
 
     def _address(self, release: int, kind: ProcessType) -> str:

@@ -7,6 +7,7 @@ are never refused.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Collection, Mapping, Optional
 
 from deployer.agent import durable, sockets, unit_files
@@ -72,6 +73,21 @@ class UnitSockets:
             socket = _socket(self._files, kind, address=address, port=port)
             found[unit_files.socket_name(self._files, kind)] = socket
         return found
+
+    def settled(self, places: Mapping[str, tuple[str, int]]) -> dict[str, tuple[str, int]]:
+        """`places`, but with the address that an open socket has: systemd drops one whose unit is told another."""
+        found = dict(places)
+        for kind, (address, port) in places.items():
+            name = unit_files.socket_name(self._files, kind)
+            with contextlib.suppress(FileNotFoundError):
+                text = (self._systemctl.units / name).read_text()
+                known, _, at = text.partition("ListenStream=")[2].partition("\n")[0].rpartition(":")
+                if (known, at) != (address, str(port)) and at == str(port) and self._active(name):
+                    found[kind] = (known, port)
+        return found
+
+    def _active(self, name: str) -> bool:
+        return self._systemctl.show(name, "ActiveState").get(name, {}).get("ActiveState") == "active"
 
     def open(self, places: Mapping[str, tuple[str, int]]) -> None:
         """Have the sockets of these types listen; one that listens on another port is closed first."""

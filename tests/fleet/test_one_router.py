@@ -24,7 +24,7 @@ targets:
     ssh: {{connect_timeout: 3s}}
     rollout: {{batch: {batch}}}
     hosts: [{hosts}]
-    router: {{kind: {kind}, host: web3, port: {public}}}
+    router: {{kind: {kind}, port: {public}{front}}}
 """
 
 
@@ -35,6 +35,7 @@ class Shop(Deployed):
         super().__init__(folder / "app", folder / "home", "shop", PORT)
         self.hosts = {host.name: host for host in lab.fresh_hosts(3)}
         self.listen, self.batch, self.kind, self.public = "socket", "all", "caddy", PUBLIC
+        self.shared = True
         self.folder.mkdir(parents=True)
         shutil.copy(Path(__file__).with_name("app_program.py"), self.folder / "server.py")
         (self.folder / "Procfile").write_text("web: exec python3 -I -S server.py\n")
@@ -56,6 +57,7 @@ class Shop(Deployed):
             listen=self.listen,
             batch=self.batch,
             kind=self.kind,
+            front=", host: web3" if self.shared else "",
         )
         (self.folder / "deploy.yaml").write_text(text)
         commit(self.folder, f"On {', '.join(names)}")
@@ -166,6 +168,32 @@ def test_ports_that_processes_bind_are_replaced_one_host_after_the_other(shop):
     assert load.failed == []
 
 
+def test_from_one_router_for_all_to_one_on_each_host_and_back(shop):
+    for name in ("web1", "web2"):
+        shop.hosts[name].run("systemctl enable --quiet --now caddy")
+    shop.shared = False
+    newest = int(shop.json("releases")["releases"][0]["release"].removeprefix("v"))
+    shop.hosts["web2"].run(f"touch /etc/sick-v{newest + 1}")
+    shop.declare("web1", "web2")
+    with shop.load() as load:
+        shop.deploy("ship", code=30)
+    assert load.failed == []
+    assert {text.split()[1] for text in shop.answering()} == {"web1", "web2"}
+    shop.hosts["web2"].run(f"rm /etc/sick-v{newest + 1}")
+    shop.deploy("run")
+    told = {one["host"]: one for one in shop.json("router", "show")["hosts"]}
+    assert [told[name]["router"] for name in shop.hosts] == ["caddy", "caddy", None]
+    assert _code(shop) != "200"
+    assert _code(shop, shop.hosts["web1"]) == "200"
+    shop.shared = True
+    shop.declare("web1", "web2")
+    shop.deploy("ship")
+    assert shop.upstreams() == {"web1 True", "web2 True"}
+    told = {one["host"]: one for one in shop.json("router", "show")["hosts"]}
+    assert [told[name]["router"] for name in shop.hosts] == [None, None, "caddy"]
+    assert {text.split()[1] for text in shop.answering()} == {"web1", "web2"}
+
+
 def test_a_new_host_of_the_router_is_told_of_all_by_converge(shop):
     shop.front.reset()
     shop.front.boot()
@@ -197,7 +225,8 @@ def test_an_operator_who_is_killed_leaves_the_route_as_it_was(shop, agent):
     assert shop.upstreams() == before
 
 
-def _code(shop) -> str:
+def _code(shop, host=None) -> str:
+    address = (host or shop.front).address
     asked = [
         "curl",
         "-s",
@@ -207,7 +236,7 @@ def _code(shop) -> str:
         "/dev/null",
         "-w",
         "%{http_code}",
-        f"http://{shop.front.address}:{shop.public}/",
+        f"http://{address}:{shop.public}/",
     ]
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout
 
