@@ -18,6 +18,7 @@ from deployer.agent import (
     events,
     ledger,
     pending,
+    ports,
     readiness,
     recovery,
     rehearsal,
@@ -98,7 +99,8 @@ def _change(
     """
     kinds = spec.launch.processes
     given = Places() if fresh else pending.places(host.files)
-    here = formation.places(kinds, formation.allocate(kinds, given.ports, sockets.free), given.turns)
+    first = ports.allocated(host.files, kinds, given.ports, registry=ports.folder())
+    here = formation.places(kinds, first, given.turns)
     present = [instance.process for instance in instances]
     ways = turnover.strategies(spec.types, after.formation, _routed(spec))
     ways = replacing.apart(ways, host.files, {p.release for p in present} - {after.version})
@@ -160,8 +162,8 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
         with _undone_on_failure(host):
             _bring_up(host, ready)
     seconds, took = time.monotonic() - ready.begun, ready.timings
-    ports = ready.places.ports
-    return requests.Switched(not ready.same, ready.previous, ports, seconds, took.ready, took.stop, took.killed)
+    given = ready.places.ports
+    return requests.Switched(not ready.same, ready.previous, given, seconds, took.ready, took.stop, took.killed)
 
 
 @contextlib.contextmanager

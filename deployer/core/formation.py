@@ -20,6 +20,7 @@ FIRST_PORT = 5000
 TYPE_STEP = 100
 APP_STEP = 1000
 X11 = 6000  # browsers refuse to open it
+BASES = tuple(base for base in range(FIRST_PORT, 30000, APP_STEP) if base != X11)
 MOST = 99
 ONE_OFF = "run"  # the type of one-off processes: run.1, run.2, …
 TURNS = 10  # so many there are
@@ -105,11 +106,7 @@ def allocate(types: Iterable[ProcessType], known: Mapping[str, int], free: Calla
     claimed = set(ports.values())  # what deploy.yaml says goes before what a type came to have by chance
     ports.update({name: port for name, port in known.items() if name not in ports and port not in claimed})
     own = [port for name, port in known.items() if port >= FIRST_PORT]
-    base = (
-        min(own) // APP_STEP * APP_STEP
-        if own
-        else next((base for base in range(FIRST_PORT, 30000, APP_STEP) if base != X11 and free(base)), FIRST_PORT)
-    )
+    base = min(own) // APP_STEP * APP_STEP if own else next((base for base in BASES if free(base)), FIRST_PORT)
     hundreds = [*range(base, 65000, TYPE_STEP), *range(FIRST_PORT, base, TYPE_STEP)]
     for kind in types:
         if kind.name not in ports:
