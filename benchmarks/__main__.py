@@ -14,6 +14,7 @@ from benchmarks.disk import journaled_folder
 FIGURES = {
     "startup": startup.measure,
     "launch": launch.measure,
+    "launch-on-a-host": launch.on_a_host,
     "release": release.measure,
     "rollback": rollback.measure,
     "pack": pack.measure,

@@ -61,7 +61,7 @@ def measure(folder: Path, rounds: int | None) -> list[Line]:
         lines += _scaled(one, "this machine, embedded manager", count)
     finally:
         one.end()
-    return lines + _on_a_host(folder / "host", count)
+    return lines
 
 
 def _here(one: Deployed, folder: Path, command: str, stamp: Path, rounds: int) -> list[Line]:
@@ -127,7 +127,8 @@ def _left(command: Sequence[str], stamp: Path, folder: Path) -> int:
         _stamped(stamp)
         deadline, names = time.monotonic() + 5, ["?"]
         while names != ["sleep"] and time.monotonic() < deadline:
-            names = [Path(f"/proc/{pid}/comm").read_text().strip() for pid in _descendants(process.pid)]
+            with contextlib.suppress(OSError):  # it has ended between the two looks
+                names = [Path(f"/proc/{pid}/comm").read_text().strip() for pid in _descendants(process.pid)]
         return len(names) - 1
     finally:
         _end(process)
@@ -158,8 +159,9 @@ def _scaled(one: Deployed, where: str, rounds: int) -> list[Line]:
     return [Line(f"`deploy scale web+1`, {where}", taken)]
 
 
-def _on_a_host(folder: Path, rounds: int) -> list[Line]:
+def on_a_host(folder: Path, given: int | None) -> list[Line]:
     """`systemctl restart` of a plain unit, and of one of ours."""
+    rounds = given or 15
     if reason := lacking():
         sys.stderr.write(f"not measured under systemd: {reason}\n")
         return []

@@ -70,7 +70,8 @@ def report(seen: Summary, done: list[tuple[str, float]]) -> str:
     kinds = ", ".join(f"{count} {word}" for word, count in sorted(seen.outcomes.items()))
     again = ", ".join(f"{count} {word}" for word, count in sorted(seen.retried.items())) or "none"
     count = f"{len(done)} changes, {seen.sent} requests in {seen.seconds:.0f} s: {seen.failed} failed ({kinds})"
-    lines = [f"{count}; sent again on another connection: {again}; the load was late by {seen.late:.0f} ms at most"]
+    late = f"the load was late by {seen.late:.0f} ms at most, {seen.skipped} never sent"
+    lines = [f"{count}; sent again on another connection: {again}; {late}"]
     lines += [f"  {name}: {json.dumps(found)}" for name, found in seen.latency.items()]
     for word in dict.fromkeys(word for word, _ in done):
         took = sorted(seconds for other, seconds in done if other == word)

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 
 RACE = 0.25  # seconds
 OK, REFUSED, RESET, CLOSED, INCOMPLETE, TIMEOUT = "ok", "refused", "reset", "closed", "incomplete", "timeout"
+BEHIND = 0.5  # seconds that the load may be late and still make up for it: all that was missed at once is no load
 AROUND = 1.0  # seconds before and after a switch that belong to it
 
 
@@ -164,6 +165,7 @@ class Load:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.requests, self.marks = plan, list[Request](), list[tuple[float, str]]()
         self.late = 0.0  # the most that a request was sent after its time: this program's own fault
+        self.skipped = 0  # requests that were never sent, since this program was not let run
         self._idle: dict[str, deque[Connection]] = {address: deque() for address in plan.addresses}
         self._stopped = asyncio.Event()
         self.begun = 0.0
@@ -190,6 +192,9 @@ class Load:
                     break
             else:
                 self.late = max(self.late, -pause)
+                if -pause > BEHIND:
+                    self.skipped += int(-pause * plan.rate)
+                    due = time.monotonic()
                 await asyncio.sleep(0)
             address = plan.addresses[sent % len(plan.addresses)]
             slow, kept = chance.random() < plan.slow, chance.random() < plan.kept
@@ -276,6 +281,7 @@ class Summary:
     releases: dict[str, int] = field(default_factory=dict)
     latency: dict[str, dict[str, float]] = field(default_factory=dict)  # `quiet`, `commands`, `switches`
     late: float = 0.0
+    skipped: int = 0
     failures: list[dict[str, object]] = field(default_factory=list)
     commands: list[dict[str, object]] = field(default_factory=list)
 
@@ -299,6 +305,7 @@ def summary(load: Load) -> Summary:
         releases=dict(Counter(one.release for one in requests if one.release)),
         latency={name: latencies(found, load.plan.slow_time) for name, found in groups.items()},
         late=round(load.late * 1000, 1),
+        skipped=load.skipped,
         failures=[told(one, load.marks) for one in failed[:50]],
         commands=[
             {"what": what, "at": round(begin, 2), "seconds": round(end - begin, 2)} for what, begin, end in commands

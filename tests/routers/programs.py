@@ -165,7 +165,7 @@ class NginxProgram(Program):
         self.file.write_text(
             f"{user}worker_processes 2;\ndaemon off;\npid {self.folder}/nginx.pid;\n"
             f"error_log {self.folder}/error.log;\n"
-            f"events {{}}\nhttp {{\naccess_log off;\n{temporary}types {{ text/css css; }}\n"
+            f"events {{ worker_connections 8192; }}\nhttp {{\naccess_log off;\n{temporary}types {{ text/css css; }}\n"
             f"include {self.conf}/*.conf;\n}}\n"
         )
         (self.conf / "somebody.conf").write_text(
