@@ -7,17 +7,22 @@ themselves.  A switch that was cut off with the host's power is first confirmed 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
+from typing import Sequence
 
-from deployer.agent import events, ledger, pending, recovery, schedules, stage
+from deployer.agent import events, ledger, pending, recovery, routing, schedules, stage
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
 from deployer.agent.managers import ProcessManager, manager_of
 from deployer.core import formation
 from deployer.core.errors import DeployError
+from deployer.core.formation import Process
+from deployer.core.release import Spec
 
 WAIT = 600.0  # seconds: whoever holds the lock just after a boot has begun a session of his own
+PATIENCE, PAUSE = 60.0, 0.2  # seconds that a router may take to answer, and between two questions
 
 
 def main(arguments: list[str]) -> None:
@@ -53,6 +58,27 @@ def begin(files: Layout, manager: ProcessManager) -> None:
     manager.start(wanted, spec.types)
     schedules.apply(files, manager, spec, state.formation, stopped=state.stopped)
     events.note(files, "booted", release=state.version, text=f"{len(wanted)} processes")
+    _route(files, spec, wanted)
+
+
+def _route(files: Layout, spec: Spec, wanted: Sequence[Process]) -> None:
+    """Have requests go to what runs, once the router answers, where what it was last told says otherwise.
+
+    That is so where it was not up yet when a switch was undone.  What it was last told it hears again by itself.
+    """
+    known = routing.stored(files)
+    has = known.route.upstreams if known else ()
+    if spec.router.host or (known and known.router.host) or set(has) == set(routing.upstreams(spec, wanted)):
+        return
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            routing.move(files, spec, wanted)
+            return
+        except DeployError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE)
 
 
 def _say(text: str) -> None:

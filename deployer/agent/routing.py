@@ -18,7 +18,7 @@ from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.routers import RouterProgram, router_of
 from deployer.core import routing, wire
-from deployer.core.errors import Drift, RunFailed
+from deployer.core.errors import DeployError, Drift, RunFailed
 from deployer.core.formation import Process
 from deployer.core.message import message
 from deployer.core.release import Spec
@@ -107,6 +107,9 @@ def tell(files: Layout, wanted: Routed, assets: Sequence[int]) -> None:
     if before and _place(before.router) != _place(wanted.router):
         router_of(files, before.router).remove()
     keep(files, wanted)
+    if wanted != before:  # one that was started just now may have been told what it had before
+        with contextlib.suppress(DeployError):
+            router_of(files, wanted.router).put(wanted.route)
 
 
 def upstreams(spec: Spec, processes: Iterable[Process]) -> tuple[Upstream, ...]:
@@ -132,10 +135,14 @@ def drained(files: Layout, spec: Spec, leaving: Sequence[Upstream], patience: fl
 
 
 def again(files: Layout) -> None:
-    """Tell the router once more what it was last told, in case it has been started anew; nothing where it has it."""
-    known = stored(files)
-    if known:
+    """Tell the router once more what it was last told, in case it has been started anew; nothing where it has it.
+
+    Whoever holds no lock may be told another route meanwhile: the newest one is what the router hears last.
+    """
+    known, told = stored(files), None
+    while known and known != told:
         router_of(files, known.router).put(known.route)
+        known, told = stored(files), known
 
 
 def remove(files: Layout) -> None:

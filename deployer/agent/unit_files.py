@@ -55,7 +55,7 @@ _BOOT = """\
 [Unit]
 Description={app} on {target}: brings the current release up
 ConditionPathExists={root}/{program}
-After=network.target
+After=network.target caddy.service nginx.service
 
 [Service]
 Type=oneshot
