@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -34,6 +35,7 @@ def main() -> int:
     if asked.manager == "systemd" and (reason := lacking()):
         sys.stderr.write(f"{reason}\n")
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the hosts are to go whatever ends us
     failed = 0
     told = []
     for behind, name in itertools.product(asked.behind.split(","), asked.app.split(",")):
