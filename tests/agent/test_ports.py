@@ -2,7 +2,7 @@
 
 import threading
 
-from deployer.agent import ports
+from deployer.agent import durable, ports
 from deployer.agent.layout import Layout
 from deployer.core.formation import BASES
 
@@ -40,9 +40,11 @@ def test_a_target_that_is_gone_has_none(tmp_path):
     first, second = a_host(tmp_path, "first"), a_host(tmp_path, "second")
     ports.allocated(first, [WEB], {}, registry=tmp_path / "state", free=lambda _: True)
     first.root.rmdir()
+    (tmp_path / "state" / f"{durable.TEMPORARY}ports.json-of-one-that-was-killed").touch()
     given = ports.allocated(second, [WEB], {}, registry=tmp_path / "state", free=lambda _: True)
     assert given == {"web": 5000}
     assert "first" not in (tmp_path / "state" / "ports.json").read_text()
+    assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["ports.json", "ports.lock"]
 
 
 def test_when_all_have_an_owner_or_the_file_is_damaged_or_cannot_be_had_what_is_free_has_to_do(tmp_path):
