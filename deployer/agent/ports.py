@@ -58,8 +58,8 @@ def allocated(
         present = {root: bases for root, bases in given.items() if os.path.isdir(root)}
         present[own] = sorted({_base(port) for port in ports.values()})
         if present != given:
-            for left in registry.glob(f"{durable.TEMPORARY}*"):  # by one that was killed: nobody else writes now
-                left.unlink()
+            for part in registry.glob(f"{durable.TEMPORARY}*"):  # by one that was killed: nobody else writes now
+                part.unlink()
             durable.write(registry / NAME, json.dumps(present, indent=1, sort_keys=True).encode() + b"\n", name="ports")
         return ports
     return formation.allocate(kinds, known, free)
