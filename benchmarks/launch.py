@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.clock import Taken, alternating, walls
+from benchmarks.clock import Taken, alternating, cpus, timed, walls
 from benchmarks.operators import BIN, PORT, operator
 from benchmarks.results import COUNT, SECONDS, Line
 from tests.apps.tiny import PYTHON, tiny_app
@@ -73,16 +73,21 @@ def _here(one: Deployed, folder: Path, command: str, stamp: Path, rounds: int) -
     subjects: dict[str, Callable[[], Taken]] = {
         "bare": functools.partial(_begun, ["/bin/sh", "-c", command], stamp, root),
         "ours": functools.partial(_begun, launcher, stamp, root),
+        "python": lambda: timed([python, "-IS", "-c", "pass"]),
         "honcho": functools.partial(_begun, [str(BIN / "honcho"), "start"], stamp, alone),
     }
     if foreman := shutil.which("foreman"):
         subjects["foreman"] = functools.partial(_begun, [foreman, "start"], stamp, alone)
-    taken = {name: walls(runs) for name, runs in alternating(rounds, subjects).items()}
+    runs = alternating(rounds, subjects)
+    taken = {name: walls(some) for name, some in runs.items()}
     more = [late - soon for late, soon in zip(taken["ours"], taken["bare"], strict=True)]
+    worked = [late - soon for late, soon in zip(cpus(runs["ours"]), cpus(runs["bare"]), strict=True)]
     lines = [
         Line("the bare command, `sh -c`", taken["bare"]),
         Line("our launcher", taken["ours"]),
         Line("our launcher less the bare command", more, SECONDS, GOAL),
+        Line("the same in CPU time", worked, SECONDS, GOAL),
+        Line("`python3 -IS -c pass`, in CPU time", cpus(runs["python"]), SECONDS),
         Line("processes of ours that are left when the command runs", [_left(launcher, stamp, root)], COUNT, 0),
         Line("`honcho start`", taken["honcho"]),
     ]
@@ -95,7 +100,11 @@ def _begun(command: Sequence[str], stamp: Path, folder: Path) -> Taken:
     begun = time.time()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
-        return Taken(begun, _stamped(stamp) - begun, 0.0)
+        begun_at = _stamped(stamp)
+        worked = (
+            int(Path(f"/proc/{process.pid}/schedstat").read_text().split()[0]) / 1e9
+        )  # an exec does not end the count
+        return Taken(begun, begun_at - begun, worked)
     finally:
         _end(process)
 

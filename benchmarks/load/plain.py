@@ -38,7 +38,7 @@ class Plain:
             )
             unit = UNIT.format(port=PORT, command=command)
             (host.root / "etc/systemd/system/plain.service").write_text(unit)
-            host.run("systemctl daemon-reload; systemctl start plain")
+            host.run("chmod -R a+rX /srv/plain; systemctl daemon-reload; systemctl start plain")
             self._wait(host)
 
     @staticmethod
