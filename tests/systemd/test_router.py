@@ -71,6 +71,20 @@ def test_the_route_is_there_again_after_a_reboot(routed):
     is_routed(routed)
 
 
+def test_a_switch_that_was_cut_off_is_undone_though_the_router_is_up_late(routed):
+    slow = routed.host.root / f"etc/systemd/system/{routed.kind}.service.d/slow.conf"
+    slow.parent.mkdir(exist_ok=True)
+    slow.write_text("[Service]\nExecStartPre=/bin/sleep 5\n")
+    routed.tiny.say("never")
+    with routed.standing_at("switch.ready", "ship"):
+        routed.host.power_cut()
+    routed.host.boot()
+    is_routed(routed)
+    assert routed.json("status")["ok"]
+    slow.unlink()
+    routed.tiny.say("first")
+
+
 def test_maintenance_outlasts_a_reboot(routed):
     routed.deploy("maintenance", "on", "--message", "soon")
     routed.host.reboot()
