@@ -97,6 +97,8 @@ def _here(one: Deployed, folder: Path, command: str, stamp: Path, rounds: int) -
 def _begun(command: Sequence[str], stamp: Path, folder: Path) -> Taken:
     """From the start of `command` until what it starts has begun."""
     stamp.unlink(missing_ok=True)
+    for record in folder.glob("run/processes/*-job-9*"):  # else it looks for what the round before has left
+        record.unlink()
     begun = time.time()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True)
     try:

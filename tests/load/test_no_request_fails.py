@@ -62,7 +62,7 @@ def all_answered(field):
     assert seen.failed == 0, seen.failures
     assert RESET not in seen.outcomes
     assert seen.sent > RATE * seen.seconds * 0.5  # more, on a machine that lets it
-    assert len(seen.releases) >= 3, seen.releases
+    assert len(seen.releases) >= 2, seen.releases
 
 
 @pytest.mark.parametrize(
