@@ -151,6 +151,7 @@ def test_a_launcher_without_a_holder_says_so(manager, files, web):
     Holder(files).end()
     kill(manager.instances()[0].pid)
     wait_for(lambda: b"nobody holds its socket" in manager.tail(web, 5))
+    wait_for(lambda: "code 126" in manager.instances()[0].reason)
     with pytest.raises(RunFailed, match="exited with code 126"):
         await_ready(
             manager, [web], {"web": a_type("web", COMMAND, binds_port=True, listen="socket")}, check=lambda: None
