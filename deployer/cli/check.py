@@ -40,7 +40,7 @@ def check(
     """Audit a build: is it a twelve-factor app?
 
     Its processes are started, stopped and killed in a scratch directory on this machine; no host is asked. They get
-    the target's config sources, not what `deploy config set` stored. Exit code 50 where a check fails.
+    the target's config sources, and on `local` what `deploy config set` stored. Exit code 50 where a check fails.
     """
     from deployer.stages import build as build_stage
     from deployer.stages.check.audit import Asked, audit

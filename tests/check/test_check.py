@@ -61,6 +61,12 @@ def test_the_table_fits_and_says_what_to_change(tmp_path, checked):
     assert "fails 1 of 12 checks: web: stop" in told.err
 
 
+def test_what_was_stored_for_this_machine_is_part_of_the_config(tmp_path, data, checked):
+    one = checked(small_app(tmp_path / "app"))
+    one.deploy("config", "set", f"DATA_DIR={data}")
+    assert {row["result"] for row in one.json("check", "--type", "web")["checks"]} <= {"pass", "skipped"}
+
+
 def test_no_value_of_the_config_is_told(tmp_path, checked):
     program = "import os, sys\nsys.exit('cannot use the key ' + os.environ['KEY'])\n"
     one = checked(app_of(tmp_path / "app", program, [f"web: {{{PROGRAM}}}"]), KEY="hunter2-hunter2")

@@ -24,6 +24,8 @@ from deployer.stages.check.row import FACTORS, Row, failed, skipped
 from deployer.stages.check.scene import NOBODY, Scene, here, known, other_user, played, scratch, stage
 from deployer.stages.events import Report, step
 from deployer.stages.project import Project
+from deployer.stages.release import stored
+from deployer.stages.target import opened
 
 POLITE = 5.0  # seconds that a process has to end where its end is not what is asked
 
@@ -42,7 +44,7 @@ def audit(project: Project, name: str | None, build: Build, asked: Asked, *, rep
     settings = settings_.target(project.settings, name)
     environ = project.operator.environ
     sources = read_sources(settings.config, folder=project.settings.folder, environ=environ)
-    variables = {**sources, **(asked.more or {})}
+    variables = {**sources, **_stored(project, settings, report), **(asked.more or {})}
     launch = wire.decode(Launch, project.store.manifest(build.id).launch)
     kinds = chosen(launch, settings, asked.types)
     lacking = [variable for variable in launch.required if variable not in variables]
@@ -65,6 +67,14 @@ def audit(project: Project, name: str | None, build: Build, asked: Asked, *, rep
         for kind in kinds:
             rows += _rows(scene, kind, sorted(variables))
     return rows
+
+
+def _stored(project: Project, settings: TargetSettings, report: Report) -> Mapping[str, Secret]:
+    """What `config set` stored, of this machine's own target; no host is asked for that of another one."""
+    if not settings.is_local:
+        return {}
+    with opened(project, settings.name, command="check", write=False, report=report) as target:
+        return stored(target)
 
 
 def chosen(launch: Launch, settings: TargetSettings, names: Sequence[str]) -> list[ProcessType]:
