@@ -26,11 +26,11 @@ PATIENCE, PAUSE = 5.0, 0.02  # seconds
 
 
 def folder() -> Path:
-    """Where the file is: of the whole host where we are root, else of this user."""
-    if os.geteuid() == 0:
+    """Where the file is: of the whole host where we are root, else of this user, or where XDG_STATE_HOME says."""
+    state = os.environ.get("XDG_STATE_HOME")
+    if os.geteuid() == 0 and not state:
         return OF_THE_SYSTEM
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(state) / "deployer"
+    return Path(state or os.path.expanduser("~/.local/state")) / "deployer"
 
 
 def allocated(

@@ -111,5 +111,5 @@ def _await(process: subprocess.Popen[bytes], timeout: float) -> None:
 
 def _environment() -> dict[str, str]:
     """What a login over SSH would give the agent: nothing of the operator's own variables may reach an app."""
-    login = ("HOME", "USER", "LOGNAME", "PATH", "LANG", "SHELL", "PYENV_ROOT")
+    login = ("HOME", "USER", "LOGNAME", "PATH", "LANG", "SHELL", "PYENV_ROOT", "XDG_STATE_HOME")
     return {name: os.environ[name] for name in (*login, fault.FAULT, fault.TRACE) if name in os.environ}
