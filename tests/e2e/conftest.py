@@ -27,7 +27,7 @@ def port():
         first = (
             10000 + (os.getpid() * 13 + next(_blocks)) % 220 * 100
         )  # below the ports that the kernel gives to clients
-        if all(sockets.free(port) for port in range(first, first + 10)):
+        if first // 1000 != 19 and all(sockets.free(port) for port in range(first, first + 10)):  # tests/cli has these
             return first
 
 

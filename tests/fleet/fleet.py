@@ -58,7 +58,7 @@ class Fleet(Deployed):
 
     def __init__(self, lab: Lab, folder: Path, *, manager: str) -> None:
         super().__init__(folder / "app", folder / "home", "tiny", PORT)
-        self.lab, self.well, self.n = lab, False, 0
+        self.lab, self.well, self.n, self._renewed = lab, False, 0, 0
         self._settings = SETTINGS.replace("MANAGER", manager)
         self.hosts: dict[str, Host] = {}
         self.tiny: TinyApp = tiny_app(self.folder, python="python3")
@@ -71,10 +71,11 @@ class Fleet(Deployed):
         """Three hosts that serve `text`; new ones unless the last test left all well."""
         self.settings()
         self.tiny.behave(web="ok", release="ok")
-        if self.well:
-            self.well = False
+        well, self.well = self.well and self._renewed == self.lab.renewed, False
+        if well:  # and nobody else has had the hosts meanwhile
             return
         self.hosts = {host.name: host for host in self.lab.fresh_hosts(3)}
+        self._renewed = self.lab.renewed
         for host in self.hosts.values():
             host.small_disk(f"/{ROOT}", DISK, user="deploy")
         shutil.copy(self.lab.ssh_config, self.home / ".ssh" / "config")

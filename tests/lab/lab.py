@@ -76,6 +76,7 @@ class Lab:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name):
             raise LabError(f"{name!r}: a lab's name has small letters, digits and hyphens")
         self.folder = labs() / name
+        self.renewed = 0  # how often its hosts were made new
         with _alone():
             _sweep()
             self.folder.mkdir(exist_ok=True)
@@ -123,6 +124,7 @@ class Lab:
 
     def fresh_hosts(self, count: int, *, suite: str = "bookworm") -> list[Host]:
         """The same, each as it was when it was new: half a second a host."""
+        self.renewed += 1
         old = [host for host in self.all_hosts() if host.suite == suite]
         for host in old:
             host.group.kill()  # all of them first: each takes its time to die
