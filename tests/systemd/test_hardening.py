@@ -97,5 +97,5 @@ def test_a_crash_loop_is_held_back_and_shown(web):
         again = eventually(lambda dead=before: pid(web) not in (0, dead) and pid(web), seconds=60, what="another life")
         web.host.run(f"kill -9 {again}")
         before = again
-    eventually(lambda: "crashed" in {row["state"] for row in instances(web)}, seconds=30, what="web.1 to be held back")
+    eventually(lambda: "failing" in {row["state"] for row in instances(web)}, seconds=30, what="web.1 to be held back")
     assert web.get_from(number=2) == "once more"

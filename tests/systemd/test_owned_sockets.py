@@ -22,6 +22,8 @@ def owned(request, lab, host, tmp_path_factory):
     one.tiny.procfile("web: python3 -IS owned.py\nworker: sleep 600\n")
     one.settings(web="listen: socket")
     one.deploy("ship")
+    one.tiny.say("second")
+    one.deploy("release")  # every test begins and ends with v1, and has v2
     yield one
     one.deploy("stop")
 
@@ -35,10 +37,9 @@ def answers(one: OneHost) -> str:
 
 def test_a_run_a_rollback_and_a_restart_turn_nobody_away(owned):
     with asked(PORT, host=owned.host.address) as counted:
-        owned.tiny.say("second")
-        owned.deploy("ship")
+        owned.deploy("run", "v2")
         eventually(lambda: counted["v2"] > 20, seconds=30, what="v2 to answer")
-        owned.deploy("rollback")
+        owned.deploy("rollback", "v1")
         owned.deploy("restart")
         owned.deploy("scale", "web=1")
         owned.deploy("scale", "web=2")
@@ -51,7 +52,7 @@ def test_the_socket_is_there_again_after_a_boot(owned):
     assert "ActiveState=active" in owned.systemctl("show", UNIT, "--property=ActiveState")
     assert owned.json("status")["ok"]
     with asked(PORT, host=owned.host.address) as counted:
-        owned.deploy("rollback", "v2")
+        owned.deploy("run", "v2")
         eventually(lambda: counted["v2"] > 20, seconds=30, what="v2 to answer")
         owned.deploy("rollback", "v1")
     assert set(counted) == {"v1", "v2"}, counted
