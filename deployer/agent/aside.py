@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from deployer.agent import durable, events, ledger, look, recovery, replacing
+from deployer.agent import durable, events, ledger, look, replacing, restoring
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.replacing import Change
@@ -22,7 +22,7 @@ def replace_ledger(request: requests.ReplaceLedger, host: Host) -> requests.SetA
     """Have these records; the ones that were here lie beside them from then on."""
     files = host.files
     new = Ledger.read((line.encode() for line in request.lines), where="the new records")
-    recovery.restore_pending(files, host.manager, "the ledger of this host is set aside")
+    restoring.restore_pending(files, host.manager, "the ledger of this host is set aside")
     part = Path(durable.temporary(files.ledger))
     os.mkdir(part, 0o700)
     for record in new.records:

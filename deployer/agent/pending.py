@@ -18,6 +18,8 @@ from deployer.core.ledger import Ledger
 from deployer.core.message import message
 
 ROOM, ROOM_SIZE = "room", 1 << 20  # bytes
+RETIRING = "retiring"  # is there from a confirmation until the old processes have been told to stop (agent/retiring.py)
+ROUTE = "route.before.json"  # what a router had before a run that is not confirmed (agent/shared_route.py)
 
 
 @message

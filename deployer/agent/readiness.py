@@ -14,7 +14,6 @@ import time
 from typing import Callable, Mapping, Optional, Sequence
 
 from deployer.agent import sockets
-from deployer.agent.health_command import Trial
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Instance, ProcessManager
 from deployer.agent.probe import Probe
 from deployer.agent.sockets import Listener
@@ -23,6 +22,10 @@ from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 from deployer.core.strategy import SOCKET
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from deployer.agent.health_command import Trial
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 0.2, 1.2
 LINES = 20
@@ -141,6 +144,8 @@ class _Watch:
         if not self.kind.health_command:
             return True
         if self._trial is None:
+            from deployer.agent.health_command import Trial  # noqa: PLC0415 - few types have one
+
             self._trial = Trial(self._manager.files, self.process, self.kind.health_command)
         if self._trial.answer and not self._trial.passed:
             said = self._trial.output.decode("utf-8", "replace").strip()

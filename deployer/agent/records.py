@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.agent import config, events, ledger, pending, recovery, shared_route
+from deployer.agent import config, events, ledger, pending
 from deployer.agent.context import Host
 from deployer.core import requests
 from deployer.core.ledger import SUCCEEDED
@@ -24,6 +24,8 @@ def append(request: requests.Append, host: Host) -> requests.Done:
         config.forget_draft(host.files)
     if record.kind == "run" and record.body["outcome"] == SUCCEEDED:
         here = host.asked.host in record.body.get("hosts", ())
+        from deployer.agent import recovery, shared_route  # noqa: PLC0415 - who only reads confirms nothing
+
         recovery.confirm_pending(host.files, record.body["attempt"])
         shared_route.confirm(host.files, record.body["attempt"], here=here)
         if here:  # the host may have another name since its last run

@@ -17,13 +17,7 @@ from deployer.core import requests
 from deployer.core.formation import Process
 from deployer.core.release import Spec
 
-MARK = "retiring"
 PATIENCE = 10.0  # seconds that a request may take, which was sent to an old process, before that is told to stop
-
-
-def begin(files: Layout) -> None:
-    """From here on old processes are to be told to stop."""
-    durable.write(files.run / MARK, b"", mode=0o600, name="retiring")
 
 
 def retire(_: requests.Retire, host: Host) -> requests.Done:
@@ -34,7 +28,7 @@ def retire(_: requests.Retire, host: Host) -> requests.Done:
 
 def finish(files: Layout, manager: ProcessManager, *, check: Callable[[], None] = lambda: None) -> None:
     """Have no process run on but those of the confirmed run, if there are such to be told."""
-    if not (files.run / MARK).exists():
+    if not (files.run / pending.RETIRING).exists():
         return
     state = pending.confirmed(files, ledger.read(files))
     wanted = state.processes(pending.places(files)) if state else []
@@ -46,7 +40,7 @@ def finish(files: Layout, manager: ProcessManager, *, check: Callable[[], None] 
             events.note(files, "retired", release=version, text=f"{names}: told to stop")
         manager.stop(leaving, wait=False)
         point("retiring.told")
-    durable.remove(files.run / MARK, name="retiring")
+    durable.remove(files.run / pending.RETIRING, name="retiring")
 
 
 def _drain(

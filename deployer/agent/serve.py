@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from deployer.agent import ledger, look, recovery
+from deployer.agent import ledger, look
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
@@ -65,6 +65,8 @@ def _answer(host: Host) -> None:
             _answer_one(host, wire.load(found[1]))
     finally:
         if host.lock.descriptor is not None:
+            from deployer.agent import recovery  # noqa: PLC0415 - who only looks has nothing to undo
+
             recovery.settle(host.files, host.manager, "the session ended before the run was confirmed")
             if host.guard:
                 host.guard.dismiss()

@@ -11,7 +11,7 @@ import json
 import time
 from typing import Callable, Optional, Sequence
 
-from deployer.agent import durable, events, ledger, look, routing, sockets, stage
+from deployer.agent import durable, events, ledger, look, pending, routing, sockets, stage
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
@@ -24,8 +24,6 @@ from deployer.core.message import message
 from deployer.core.names import release_number
 from deployer.core.release import Spec
 from deployer.core.routing import Upstream
-
-BEFORE = "route.before.json"
 
 
 @message
@@ -89,7 +87,7 @@ def confirm(files: Layout, attempt: str, *, here: bool = False) -> None:
     """
     before = _before(files)
     if before is not None and before.attempt == attempt:
-        durable.remove(files.run / BEFORE, name="route.confirm")
+        durable.remove(files.run / pending.ROUTE, name="route.confirm")
     known, serving = routing.stored(files), release_number(look.current(files))
     if not here or known is None or serving is None:
         return
@@ -110,7 +108,7 @@ def settle(files: Layout) -> list[str]:
         return []
     told = _put_back(files, before)
     events.note(files, "rerouted", release=None, text=told)
-    durable.remove(files.run / BEFORE, name="route.undone")
+    durable.remove(files.run / pending.ROUTE, name="route.undone")
     return [told]
 
 
@@ -131,16 +129,16 @@ def _set_aside(files: Layout, before: Before) -> None:
     """Keep what is to be put back; of one attempt what it changed first."""
     known = _before(files)
     if known is None or known.attempt != before.attempt:
-        durable.write(files.run / BEFORE, wire.dump(wire.encode(before)), mode=0o600, name="route.before")
+        durable.write(files.run / pending.ROUTE, wire.dump(wire.encode(before)), mode=0o600, name="route.before")
 
 
 def _before(files: Layout) -> Optional[Before]:
     try:
-        return wire.decode(Before, json.loads((files.run / BEFORE).read_bytes()))
+        return wire.decode(Before, json.loads((files.run / pending.ROUTE).read_bytes()))
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise Drift(f"{files.run / BEFORE} is damaged", hint="remove it, then `deploy restart`") from error
+        raise Drift(f"{files.run / pending.ROUTE} is damaged", hint="remove it, then `deploy restart`") from error
 
 
 def _drained(leaving: Sequence[Upstream], patience: float, check: Callable[[], None]) -> None:

@@ -20,9 +20,9 @@ from deployer.agent import (
     pending,
     ports,
     readiness,
-    recovery,
     rehearsal,
     replacing,
+    restoring,
     routing,
     schedules,
     shared_route,
@@ -190,7 +190,7 @@ def restore(_: requests.Restore, host: Host) -> requests.Done:
 
 
 def _restored(host: Host, why: str) -> bool:
-    serves = recovery.restore_pending(host.files, host.manager, why)
+    serves = restoring.restore_pending(host.files, host.manager, why)
     if host.guard:
         host.guard.dismiss()
     return serves
@@ -200,7 +200,7 @@ def _bring_up(host: Host, ready: Prepared) -> None:
     request, files, change, check = ready.request, host.files, ready.change, host.session.check
     durable.point_link(files.current, f"releases/v{request.version}", name="current")
     events.note(files, "switched", release=request.version, text=request.cause)
-    reroute = recovery.rerouting(files, ready.spec, check)
+    reroute = restoring.rerouting(files, ready.spec, check)
     replacing.bring(host.manager, change, check=check, reroute=reroute, timings=ready.timings)
     point("switch.launched")
     readiness.await_ready(host.manager, change.wanted, change.types, check=check, timings=ready.timings)
