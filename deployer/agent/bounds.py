@@ -74,29 +74,18 @@ def _bound(files: Layout, kind: ProcessType, pid: int) -> None:
 
 def _enclose(name: str, kind: ProcessType, pid: int) -> None:
     """Have systemd put the process into a scope of its own, whose limits are those of `kind`."""
-    systemctl = Systemctl()
     properties = [["PIDs", "au", "1", str(pid)], ["CollectMode", "s", "inactive-or-failed"]]
     if kind.memory:
         properties.append(["MemoryMax", "t", str(kind.memory)])
     if kind.cpu:
         properties.append(["CPUQuotaPerSecUSec", "t", str(round(kind.cpu * 1_000_000))])
     words = [word for each in properties for word in each]
-    ended = subprocess.run(
-        ["busctl", *systemctl.scope, "call", *MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", name, "fail",
-         str(len(properties)), *words, "0"],
-        env=systemctl.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=PATIENCE,
-        check=False,
-        cwd="/",
-    )  # fmt: skip
+    call = ["call", *MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", name, "fail", str(len(properties)), *words, "0"]
+    answer = Systemctl().ask("busctl", *call)
     deadline = time.monotonic() + PATIENCE
-    while ended.returncode == 0 and time.monotonic() < deadline:
+    while answer.code == 0 and time.monotonic() < deadline:
         with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
             if name in file.read():
                 return
         time.sleep(PAUSE)
-    raise RunFailed("systemd refuses to bound the process", output=ended.stderr.strip())
+    raise RunFailed("systemd refuses to bound the process", output=answer.errors)

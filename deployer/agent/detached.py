@@ -15,7 +15,7 @@ from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.python import interpreter
 from deployer.agent.started import Started
-from deployer.agent.systemctl import PATIENCE, Systemctl
+from deployer.agent.systemctl import Systemctl
 from deployer.core import requests
 from deployer.core.errors import NotFound, RunFailed
 from deployer.core.manifest import ProcessType
@@ -111,22 +111,12 @@ def _start_unit(files: Layout, one: oneoffs.OneOff, kind: ProcessType | None) ->
         bounds = unit_files.bounds(files, kind, of_the_system=systemctl.of_the_system, hardened=hardened)
         properties += bounds.replace("%%", "%").splitlines()
     options = [word for line in properties for word in ("-p", line)]
-    words = ["systemd-run", *systemctl.scope, "--quiet", "--collect", f"--unit={name}", *options]
+    words = ["--quiet", "--collect", f"--unit={name}", *options, "--", interpreter(), "-IS", "agent.pyz", "oneoff"]
     point("oneoff.unit")
-    ended = subprocess.run(
-        [*words, "--", interpreter(), "-IS", "agent.pyz", "oneoff"],
-        env=systemctl.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=PATIENCE,
-        check=False,
-        cwd="/",
-    )
-    if ended.returncode:
+    answer = systemctl.ask("systemd-run", *words)
+    if answer.code:
         oneoffs.end(files, one, "could not be started by systemd")
-        raise RunFailed(f"systemd refuses to start {one.name}", output=ended.stderr.strip())
+        raise RunFailed(f"systemd refuses to start {one.name}", output=answer.errors)
 
 
 def _start_keeper(files: Layout, one: oneoffs.OneOff, lock: int) -> None:

@@ -12,8 +12,7 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from typing import Any, Callable, Mapping, Optional
+from typing import Any, Mapping, Optional
 
 from deployer.agent import durable, procfs, sockets, stolen
 from deployer.agent.environment import PATH
@@ -21,10 +20,11 @@ from deployer.agent.fault import point
 from deployer.agent.handed import CONTROL, near
 from deployer.agent.layout import Layout
 from deployer.agent.python import interpreter
+from deployer.agent.waiting import until
 from deployer.core.errors import RunFailed
 
 WANTED, WORD = "run/sockets.json", "hold"
-PATIENCE, PAUSE = 10.0, 0.02
+PATIENCE = 10.0
 Place = tuple[str, int]  # an address and a port
 
 
@@ -78,8 +78,8 @@ class Holder:
         told = False
         with contextlib.suppress(OSError, ValueError):
             told = bool(self._ask("end"))
-        if not _until(lambda: not self.pids(), PATIENCE if told else 0):
-            _until(self._killed, PATIENCE)
+        if not until(lambda: not self.pids(), PATIENCE if told else 0):
+            until(self._killed, PATIENCE)
 
     def answers(self) -> bool:
         """Whether it runs and answers."""
@@ -119,7 +119,7 @@ class Holder:
             )
 
     def _start(self, release: int) -> None:
-        _until(self._killed, PATIENCE)  # those that hang
+        until(self._killed, PATIENCE)  # those that hang
         point("holder.start")
         subprocess.Popen(
             [interpreter(), "-IS", f"releases/v{release}/agent.pyz", WORD, str(self._files.root)],
@@ -132,7 +132,7 @@ class Holder:
             start_new_session=True,
         )
         point("holder.started")
-        if not _until(self.answers, PATIENCE):
+        if not until(self.answers, PATIENCE):
             raise RunFailed(f"the holder of the sockets of {self._files.root} does not start")
 
     def _killed(self) -> bool:
@@ -156,12 +156,3 @@ class Holder:
 
     def _want(self, places: Mapping[str, Place]) -> None:
         durable.write(self._files.root / WANTED, json.dumps(places).encode(), mode=0o600, name="holder.wanted")
-
-
-def _until(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(PAUSE)
-    return True

@@ -17,6 +17,7 @@ from typing import Any, Callable, Iterator, Sequence
 
 from deployer.agent import unit_setup
 from deployer.agent.layout import Layout
+from deployer.agent.program import ask
 from deployer.agent.systemctl import PATIENCE, Systemctl
 from deployer.core.errors import RunFailed
 from deployer.core.message import message
@@ -81,19 +82,8 @@ class Journal:
             return []
         # backwards: with --since alone journalctl would give the first lines after it
         words = [*self._words(units), "--reverse", f"--lines={lines}", f"--since=@{unit_setup.since(self._files)}"]
-        try:
-            ended = subprocess.run(
-                words,
-                env=self._systemctl.environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=PATIENCE,
-                check=False,
-                cwd="/",
-            )
-        except subprocess.TimeoutExpired:
-            raise RunFailed(f"journalctl does not answer in {PATIENCE:g} s") from None
-        return [self._parse(line) for line in reversed(ended.stdout.splitlines())]
+        answer = ask(words, self._systemctl.environment(), patience=PATIENCE)
+        return [self._parse(line) for line in reversed(answer.output.splitlines())]
 
     @contextlib.contextmanager
     def _following(self, words: Sequence[str]) -> Iterator[int]:

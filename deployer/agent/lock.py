@@ -6,13 +6,14 @@ with the first one, and can be asked about without taking it, so that whoever on
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import struct
 import time
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Iterator, Optional
 
 from deployer.agent.durable import write_all
 from deployer.core.errors import TargetLocked
@@ -95,6 +96,19 @@ class Lock:
         if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None
+
+
+@contextlib.contextmanager
+def alone(path: str | os.PathLike[str], mode: int) -> Iterator[bool]:
+    """Whether nobody else holds the lock file, which is made if there is none; nobody can before the block ends."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
 
 
 def _whole_file(kind: int) -> bytes:

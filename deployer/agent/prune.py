@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-from collections.abc import Iterator
 
 from deployer.agent import durable, logs, look, oneoffs, procfs, stage, transfer
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
+from deployer.agent.lock import alone
 from deployer.agent.objects import Objects
 from deployer.core import names, requests
 from deployer.core.errors import NotFound
@@ -28,8 +27,8 @@ def prune(request: requests.Prune, host: Host) -> requests.Pruned:
         logs.discard(str(files.log), version)
         oneoffs.forget(files, version)
     _prune_programs(host)
-    with _nobody_builds(files) as free:
-        if not free:
+    with alone(f"{files.root}/objects.lock", 0o644) as nobody_builds:
+        if not nobody_builds:
             return requests.Pruned(gone, [], 0, 0)
         needed = {stage.spec(files, version).build for version in look.present(files)} | set(request.keep_builds)
         builds = [name for name in _builds(files) if name not in needed]
@@ -80,16 +79,3 @@ def _builds(files: Layout) -> list[str]:
         return [name for name in sorted(os.listdir(files.builds)) if names.BUILD.match(name)]
     except FileNotFoundError:
         return []
-
-
-@contextlib.contextmanager
-def _nobody_builds(files: Layout) -> Iterator[bool]:
-    """Whether no build is being made into this store now; none can begin before the block ends."""
-    descriptor = os.open(f"{files.root}/objects.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(descriptor)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
 from pathlib import Path
 from typing import Optional
@@ -16,6 +15,7 @@ from deployer.agent import durable, nginx_conf, procfs, sockets, unit_files
 from deployer.agent.environment import PATH
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
+from deployer.agent.program import Answer, ask
 from deployer.agent.routers import Shown
 from deployer.core import routing
 from deployer.core.errors import RunFailed
@@ -111,13 +111,13 @@ class Nginx:
     def _test(self, *, there: bool) -> None:
         """`RunFailed` with nginx's own words where it does not like its configuration, or does not read our file."""
         told = self._nginx("-T")
-        if told.returncode:
+        if told.code:
             raise RunFailed(
                 "nginx refuses its configuration: nothing was changed",
                 hint="where the words below name a file that others wrote, `nginx -t` says when it is well again",
-                output=told.stderr.strip(),
+                output=told.errors,
             )
-        if there and f"# configuration file {self._conf}:" not in told.stdout:
+        if there and f"# configuration file {self._conf}:" not in told.text:
             raise RunFailed(
                 f"{self._main} does not include {self._folder}/*.conf",
                 hint=f"add `include {self._folder}/*.conf;` to its `http` block, or say `router.conf`",
@@ -125,11 +125,11 @@ class Nginx:
         if there:
             self._check_others(told)
 
-    def _check_others(self, told: subprocess.CompletedProcess[str]) -> None:
+    def _check_others(self, told: Answer) -> None:
         """Refuse to take what is somebody else's: a whole port or a domain, of which nginx only warns."""
         port = self._router.listens
-        taken = [domain for domain in self._router.domain if f'conflicting server name "{domain}"' in told.stderr]
-        if not self._router.domain and nginx_conf.listened(nginx_conf.others(told.stdout, str(self._conf)), port):
+        taken = [domain for domain in self._router.domain if f'conflicting server name "{domain}"' in told.errors]
+        if not self._router.domain and nginx_conf.listened(nginx_conf.others(told.text, str(self._conf)), port):
             taken = [f"other sites on port {port}"]
         if taken:
             raise RunFailed(
@@ -145,8 +145,8 @@ class Nginx:
         before = set(_workers(master))
         point("nginx.reload")
         told = self._nginx("-s", "reload")
-        if told.returncode:
-            raise RunFailed("nginx cannot be reloaded", output=told.stderr.strip())
+        if told.code:
+            raise RunFailed("nginx cannot be reloaded", output=told.errors)
         deadline = time.monotonic() + PATIENCE
         while True:
             now = _workers(master)
@@ -157,23 +157,11 @@ class Nginx:
                 raise RunFailed("nginx has not taken its new configuration", hint="its error log says why")
             time.sleep(PAUSE)
 
-    def _nginx(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def _nginx(self, *words: str) -> Answer:
         try:
-            return subprocess.run(
-                ["nginx", "-c", str(self._main), *words],
-                env={"PATH": PATH, "LANG": "C.UTF-8"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=PATIENCE,
-                check=False,
-                cwd="/",
-            )
+            return ask(["nginx", "-c", str(self._main), *words], {"PATH": PATH, "LANG": "C.UTF-8"}, patience=PATIENCE)
         except FileNotFoundError as error:
             raise RunFailed("there is no `nginx` here", hint="install nginx") from error
-        except subprocess.TimeoutExpired as error:
-            raise RunFailed(f"nginx has not answered in {PATIENCE:g} s") from error
 
     def _master(self) -> Optional[int]:
         """The process that has read this nginx.conf; None where none runs."""

@@ -8,17 +8,16 @@ itself: it only tells the end.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from deployer.agent import endings, events, leftovers, scheduled, started, supervisor_conf
 from deployer.agent.layout import Layout
+from deployer.agent.lock import alone
 from deployer.agent.python import interpreter
 from deployer.agent.scheduled import Job
 from deployer.core.formation import Process
@@ -33,9 +32,9 @@ def due(arguments: list[str]) -> None:
     """
     app, target, kind, moment, schedule = arguments
     files = Layout(Path(os.path.abspath(sys.argv[0])).parent.parent.parent, app, target)
-    with _alone(files, kind) as alone:
+    with alone(scheduled.lock_path(files, kind), 0o600) as only:
         lives = scheduled.running(files, kind) is not None
-        if not alone and not lives:  # another one is just beginning for this very moment
+        if not only and not lives:  # another one is just beginning for this very moment
             return
         job, first = scheduled.find(files, kind), _first(files, kind, float(moment))
         if job is not None and job.schedule == schedule and first and not lives:
@@ -48,18 +47,6 @@ def ran(arguments: list[str]) -> None:
     files = Layout(Path(root), app, target)
     result, code, status = (os.environ.get(name, "") for name in ("SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS"))
     _tell(files, kind, int(os.environ.get("RELEASE") or 0), result, code, status)
-
-
-@contextlib.contextmanager
-def _alone(files: Layout, kind: str) -> Iterator[bool]:
-    descriptor = os.open(scheduled.lock_path(files, kind), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(descriptor)
 
 
 def _first(files: Layout, kind: str, moment: float) -> bool:

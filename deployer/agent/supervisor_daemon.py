@@ -13,8 +13,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from typing import Callable
 
 from deployer.agent import durable, procfs, supervisor_conf
 from deployer.agent.environment import PATH, base
@@ -22,10 +20,10 @@ from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.python import interpreter
 from deployer.agent.supervisor_client import PATIENCE, Client, Unanswered
+from deployer.agent.waiting import until
 from deployer.core.errors import RunFailed
 
 BOOT = 20.0
-PAUSE = 0.02
 SHIPPED = "supervisor-"
 ERRORS = "run/supervisord.err"
 # Its arguments are supervisord and the arguments of that.  One that ends by itself was told to, or cannot begin.
@@ -48,7 +46,7 @@ class Daemon:
         try:
             return bool(self._client.call("getPID"))
         except Unanswered as silence:
-            return not silence.hung and bool(self.pids()) and _until(self._speaks, PATIENCE)
+            return not silence.hung and bool(self.pids()) and until(self._speaks, PATIENCE)
 
     def pids(self, *, launching: bool = False) -> list[int]:
         """The supervisords of this root, whether they answer or not, and the shells that keep them.
@@ -70,7 +68,7 @@ class Daemon:
         point("supervisor.start")
         self._spawn([*self._program(), "-n", "-c", supervisor_conf.MAIN])
         point("supervisor.started")
-        if not _until(lambda: self._speaks() or not self.pids(), BOOT):
+        if not until(lambda: self._speaks() or not self.pids(), BOOT):
             raise RunFailed(f"supervisord was started in {files.root} but does not answer", hint=self._hint())
         if not self.pids():
             output = (files.root / ERRORS).read_text("utf-8", "replace").strip()
@@ -78,12 +76,12 @@ class Daemon:
 
     def kill(self) -> None:
         """End it at once: it hangs, or did not end when asked to.  Its processes go on, but no new one begins."""
-        if not _until(self._killed, PATIENCE):
+        if not until(self._killed, PATIENCE):
             raise RunFailed(f"supervisord in {self._files.root} cannot be ended", hint=self._hint())
 
     def await_end(self, seconds: float) -> bool:
         """Whether it has ended within `seconds`."""
-        return _until(lambda: not self.pids(), seconds)
+        return until(lambda: not self.pids(), seconds)
 
     def _speaks(self) -> bool:
         try:
@@ -141,12 +139,3 @@ class Daemon:
 
     def _hint(self) -> str:
         return f"see {self._files.log}/supervisord.log"
-
-
-def _until(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(PAUSE)
-    return True

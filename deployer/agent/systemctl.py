@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
 from pathlib import Path
 from typing import Optional, Sequence
 
 from deployer.agent.environment import PATH
 from deployer.agent.fault import point
+from deployer.agent.program import Answer, ask
 from deployer.core.errors import RunFailed
 
 PATIENCE = 30.0  # seconds for whatever has not to wait for a process
@@ -54,13 +54,13 @@ class Systemctl:
         if not os.path.isdir("/run/systemd/system"):
             return False
         try:
-            return self._call(["show", "--property=Version"], PATIENCE).returncode == 0
+            return self._call(["show", "--property=Version"], PATIENCE).code == 0
         except (RunFailed, FileNotFoundError):
             return False
 
     def knows(self, unit: str) -> bool:
         """Whether there is such a unit."""
-        return self._call(["cat", "--", unit], PATIENCE).returncode == 0
+        return self._call(["cat", "--", unit], PATIENCE).code == 0
 
     def show(self, pattern: str, *properties: str) -> dict[str, dict[str, str]]:
         """The loaded units that `pattern` names, by their names; each with the `properties`, else those in SHOWN."""
@@ -85,25 +85,15 @@ class Systemctl:
         found = {"PATH": PATH, "LANG": "C.UTF-8", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
         return found if self.of_the_system else {**found, "XDG_RUNTIME_DIR": f"/run/user/{self.user}"}
 
-    def _call(self, words: Sequence[str], patience: float) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(
-                ["systemctl", *self.scope, "--no-ask-password", *words],
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=patience,
-                check=False,
-                cwd="/",
-                user=self.user if self.user != os.geteuid() else None,
-            )
-        except subprocess.TimeoutExpired:
-            raise RunFailed(f"systemd has not done `{words[0]}` in {patience:g} s") from None
+    def ask(self, program: str, *words: str, patience: float = PATIENCE) -> Answer:
+        """Ask one of systemd's programs (`systemd-run`) about this manager."""
+        return ask([program, *self.scope, *words], self.environment(), patience=patience, user=self.user)
 
-    def _said(self, words: Sequence[str], ended: subprocess.CompletedProcess[str]) -> str:
-        if ended.returncode:
-            output = ended.stderr.strip()
-            raise RunFailed(f"systemd refuses `systemctl {' '.join([*self.scope, words[0]])}`", output=output)
-        return ended.stdout
+    def _call(self, words: Sequence[str], patience: float) -> Answer:
+        return self.ask("systemctl", "--no-ask-password", *words, patience=patience)
+
+    def _said(self, words: Sequence[str], answer: Answer) -> str:
+        if answer.code:
+            said = f"systemd refuses `systemctl {' '.join([*self.scope, words[0]])}`"
+            raise RunFailed(said, output=answer.errors)
+        return answer.text

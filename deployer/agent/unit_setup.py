@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from pathlib import Path
 from typing import Collection, Mapping, Optional, Sequence
@@ -17,7 +16,7 @@ from deployer.agent import durable, router_unit, unit_files
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.python import interpreter
-from deployer.agent.systemctl import PATIENCE, Systemctl
+from deployer.agent.systemctl import Systemctl
 from deployer.agent.unit_end import SCRIPT
 from deployer.core.errors import ReleaseRefused
 from deployer.core.manifest import ProcessType
@@ -170,21 +169,14 @@ class UnitSetup:
         if not known.exists():
             point("systemd.probe")
             options = [word for setting in PROBE for word in ("-p", setting)]
-            words = ["systemd-run", "--user", "--wait", "--collect", "--quiet", *options, "/bin/true"]
+            words = ["--wait", "--collect", "--quiet", *options, "/bin/true"]
             try:
-                ended = subprocess.run(
-                    words,
-                    env=self._systemctl.environment(),
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=PATIENCE,
-                    check=False,
-                )
+                answer = self._systemctl.ask("systemd-run", *words)
             except FileNotFoundError:  # a host without systemd, which is asked what it would have
                 return False
             if not known.parent.exists():  # systemd runs nothing of this target yet
-                return not ended.returncode
-            durable.write(known, b"no\n" if ended.returncode else b"yes\n", mode=0o600, name="systemd.shield")
+                return not answer.code
+            durable.write(known, b"no\n" if answer.code else b"yes\n", mode=0o600, name="systemd.shield")
         return known.read_bytes() == b"yes\n"
 
 

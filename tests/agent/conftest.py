@@ -1,6 +1,16 @@
-"""Tests that need a systemd of their own run on hosts that have one: tests/systemd takes them there."""
+"""What the agent's tests begin with.  Those that need a systemd of their own run where tests/systemd takes them."""
 
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from deployer.agent.layout import Layout
 from deployer.agent.systemctl import Systemctl
+
+from .releases import a_target
 
 
 def pytest_collection_modifyitems(config, items):
@@ -9,3 +19,15 @@ def pytest_collection_modifyitems(config, items):
     if elsewhere and not Systemctl().answers():
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = [item for item in items if item not in elsewhere]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Layout:
+    return a_target(tmp_path / "target")
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,12 +20,7 @@ from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 
 from .owned import COMMAND, PROGRAM, ask, asked
-from .releases import a_release, a_target, a_type, wait_for
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Layout:
-    return a_target(tmp_path / "target")
+from .releases import a_release, a_type, wait_for
 
 
 @pytest.fixture
@@ -35,13 +29,6 @@ def manager(files) -> Iterator[Supervisor]:
     made.ensure()
     yield made
     made.shutdown()
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

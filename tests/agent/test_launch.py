@@ -16,12 +16,7 @@ from deployer.agent.layout import Layout
 from deployer.agent.started import read
 from deployer.core.release import parse
 
-from .releases import a_release, a_target, a_type
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Layout:
-    return a_target(tmp_path / "target")
+from .releases import a_release, a_type
 
 
 def python() -> str:

@@ -8,18 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from deployer.agent import sockets
-from deployer.agent.layout import Layout
 from deployer.agent.readiness import await_ready
 from deployer.agent.supervisor import Supervisor
 from deployer.core.errors import Interrupted, RunFailed
 from deployer.core.formation import Process
 
-from .releases import a_release, a_target, a_type, wait_for
+from .releases import a_release, a_type, wait_for
 
 SERVER = """\
 import http.server, os, socketserver, sys, time
@@ -45,23 +43,11 @@ PROGRAM = {"server.py": SERVER}
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Layout:
-    return a_target(tmp_path / "target")
-
-
-@pytest.fixture
 def manager(files) -> Iterator[Supervisor]:
     made = Supervisor(files)
     made.ensure()
     yield made
     made.shutdown()
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def web(command: str = "exec python3 server.py", **fields):

@@ -55,13 +55,6 @@ def manager(request, files) -> Iterator[ProcessManager]:
     assert of_the_target(files) == []
 
 
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def web(command: str = COMMAND, **fields) -> ProcessType:
     return a_type("web", command, binds_port=True, listen="socket", **fields)
 

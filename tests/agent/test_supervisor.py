@@ -31,11 +31,6 @@ WEB, WORKER = Process(1, "web", 1, 5000), Process(1, "worker", 1, 5100)
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Layout:
-    return a_target(tmp_path / "target")
-
-
-@pytest.fixture
 def manager(files) -> Iterator[Supervisor]:
     made = Supervisor(files)
     made.ensure()

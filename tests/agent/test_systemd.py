@@ -30,11 +30,6 @@ ODD = Layout(Path("/srv/50% \"off\" $HOME \\n [a] 'b'"), "shop", "local")
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Layout:
-    return a_target(tmp_path / "target")
-
-
-@pytest.fixture
 def manager(files) -> Iterator[Systemd]:
     made = systemd(files)
     made.ensure()

@@ -20,17 +20,12 @@ from deployer.agent.systemd import Systemd
 from deployer.core.formation import Process
 
 from .owned import COMMAND, PROGRAM, ask
-from .releases import a_release, a_target, a_type, wait_for
+from .releases import a_release, a_type, wait_for
 from .test_manager_conformance import one, systemd
 from .test_socket_conformance import NOTIFYING
 
 real = pytest.mark.on_systemd
 SOCKET = "shop-local-web.socket"
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Layout:
-    return a_target(tmp_path / "target")
 
 
 @pytest.fixture
@@ -40,13 +35,6 @@ def manager(files) -> Iterator[Systemd]:
     yield made
     made.shutdown()
     assert not list(Systemctl().units.glob("*shop-local*"))
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def web(command: str = COMMAND, **fields):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import http.client
 import json
 import os
@@ -66,7 +67,7 @@ def get(port: int, path: str = "/", host: str = "localhost", method: str = "GET"
         link.close()
 
 
-class Program:
+class Program(abc.ABC):
     """A router that runs, with a site of somebody else's on a port of its own."""
 
     kind = ""
@@ -79,11 +80,13 @@ class Program:
         self.configure()
         self.start()
 
+    @abc.abstractmethod
     def configure(self) -> None:
-        raise NotImplementedError
+        """Write its files."""
 
+    @abc.abstractmethod
     def line(self) -> list[str]:
-        raise NotImplementedError
+        """The command that starts it."""
 
     def router(self, **fields) -> Router:
         """What deploy.yaml says of it."""
@@ -116,8 +119,9 @@ class Program:
         """What is somebody else's: how their site answers, and the files that they wrote."""
         return get(self.site_port, host=SITE).body + self.written()
 
+    @abc.abstractmethod
     def written(self) -> str:
-        raise NotImplementedError
+        """The files that somebody else wrote."""
 
 
 class CaddyProgram(Program):
