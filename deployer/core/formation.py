@@ -99,7 +99,8 @@ def allocate(types: Iterable[ProcessType], known: Mapping[str, int], free: Calla
     """The first port of every type: its own `port`, the one it has had before, or the next hundred that is free.
 
     As Foreman does it, 5000 + 100 x type, but a type keeps its ports for good (`known`), so that no other line
-    of the Procfile can shift them; and a second app on the host begins at the next thousand that is `free`.
+    of the Procfile can shift them; and a second app on the host begins at the next thousand that is `free`.  More than
+    ten types go on in thousands that are free too, as long as there is one.
     """
     types = list(types)
     ports = {kind.name: kind.port for kind in types if kind.port}
@@ -107,10 +108,12 @@ def allocate(types: Iterable[ProcessType], known: Mapping[str, int], free: Calla
     ports.update({name: port for name, port in known.items() if name not in ports and port not in claimed})
     own = [port for name, port in known.items() if port >= FIRST_PORT]
     base = min(own) // APP_STEP * APP_STEP if own else next((base for base in BASES if free(base)), FIRST_PORT)
-    hundreds = [*range(base, 65000, TYPE_STEP), *range(FIRST_PORT, base, TYPE_STEP)]
+    hundreds = [port for port in (*range(base, 65000, TYPE_STEP), *range(FIRST_PORT, base, TYPE_STEP)) if port != X11]
+    thousand = range(base, base + APP_STEP)
     for kind in types:
         if kind.name not in ports:
-            ports[kind.name] = next(p for p in hundreds if all(abs(p - used) >= TYPE_STEP for used in ports.values()))
+            left = [port for port in hundreds if all(abs(port - used) >= TYPE_STEP for used in ports.values())]
+            ports[kind.name] = next((port for port in left if port in thousand or free(port)), left[0])
     return ports
 
 

@@ -26,6 +26,22 @@ def test_another_target_has_another_thousand_though_nobody_listens(tmp_path):
     assert ports.allocated(first, [WEB, API], one, registry=tmp_path / "state") == one
 
 
+def test_more_than_ten_types_go_on_where_nobody_else_is(tmp_path):
+    many, second = a_host(tmp_path, "many"), a_host(tmp_path, "second")
+    types = [a_type(f"type{number}", "serve") for number in range(12)]
+    anew = {"registry": tmp_path / "state", "free": lambda _: True}
+    first = ports.allocated(many, types[:10], {}, **anew)
+    assert ports.allocated(second, [WEB], {}, **anew) == {"web": 7000}
+    more = ports.allocated(many, types, first, **anew)
+    assert sorted(set(more.values()) - set(first.values())) == [6100, 6200]
+    assert (
+        ports.allocated(many, [*types, *(a_type(f"other{number}", "serve") for number in range(9))], more, **anew)[
+            "other8"
+        ]
+        == 8100
+    )
+
+
 def test_what_a_target_has_had_before_the_file_was_there_is_entered(tmp_path):
     first, second = a_host(tmp_path, "first"), a_host(tmp_path, "second")
     known = {"web": 7000}
