@@ -120,5 +120,5 @@ def _spec(target: Target, wanted: Wanted) -> Spec | None:
     """The release, if it has a router in front of all hosts."""
     if not target.settings.hosts:
         return None
-    spec = target.holding(wanted.version).call(requests.ReadSpec(wanted.version), Spec)
+    spec = target.spec(wanted.version)
     return spec if spec.router.kind and spec.router.host else None

@@ -13,7 +13,6 @@ from deployer.core import requests
 from deployer.core.errors import NotFound
 from deployer.core.ledger import Run, rollback_target
 from deployer.core.names import release_name
-from deployer.core.release import Spec
 from deployer.stages import drift, formation, placing
 from deployer.stages.run import Ran, bring_up, read_back
 from deployer.stages.staging import stage_missing
@@ -39,7 +38,7 @@ def converge(target: Target) -> Converged:
     differing = {host: _differing(target, current, wanted, host, seen) for host, seen in looked.items()}
     found = {host: [*differing[host], *_missed(target, host, releases)] for host in looked}
     for version in releases:
-        stage_missing(target, target.holding(version).call(requests.ReadSpec(version), Spec))
+        stage_missing(target, target.spec(version))
     to_switch = [host for host, told in differing.items() if told]
     ran = bring_up(target.narrowed(to_switch), wanted, cause="converge") if to_switch else None
     read_back(target)

@@ -11,7 +11,6 @@ from deployer.core import requests, wire
 from deployer.core.errors import NotFound, UsageError
 from deployer.core.manifest import Launch, ProcessType
 from deployer.core.names import release_name, short
-from deployer.core.release import Spec
 from deployer.hosts import pyz
 from deployer.hosts.session import Session
 from deployer.stages.target import Target
@@ -86,7 +85,7 @@ def _named(target: Target, text: str | None) -> tuple[str, list[ProcessType]]:
         if found is None:
             raise
         return found
-    spec = target.holding(version).call(requests.ReadSpec(version), Spec)
+    spec = target.spec(version)
     return release_name(version), list(spec.types.values())
 
 

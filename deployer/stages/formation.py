@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deployer.core import formation as rules
-from deployer.core import requests
 from deployer.core.errors import NotFound, UsageError
 from deployer.core.ledger import Run
 from deployer.core.names import process_name
-from deployer.core.release import Spec
 from deployer.stages import placing
 from deployer.stages.run import Ran, bring_up
 from deployer.stages.target import Target
@@ -41,7 +39,7 @@ def scale(target: Target, changes: Sequence[str]) -> Ran:
     """Change how many processes of each type run (`web=3`, `worker+1`)."""
     run = running(target)
     counts = rules.scaled(run.formation, changes)
-    alone = placing.alone(target.holding(run.release).call(requests.ReadSpec(run.release), Spec))
+    alone = placing.alone(target.spec(run.release))
     for kind in alone:
         if counts.get(kind, 0) > 1:
             raise UsageError(

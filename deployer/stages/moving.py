@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from deployer.core import requests
 from deployer.core.errors import DeployError, HostUnreachable, RunFailed
 from deployer.core.ledger import MOVE, SUCCEEDED, Ledger
-from deployer.core.release import Spec
 from deployer.hosts.session import Session
 from deployer.stages import aftermath, holders
 from deployer.stages.events import WARNING, Event, step
@@ -97,7 +96,7 @@ def _left(session: Session, kinds: Sequence[str]) -> list[requests.Seen]:
 def _patience(target: Target, kind: str, version: int) -> float:
     """The `stop_timeout` of a type."""
     try:
-        return target.holding(version).call(requests.ReadSpec(version), Spec).types[kind].stop_timeout
+        return target.spec(version).types[kind].stop_timeout
     except (DeployError, KeyError):  # its release is damaged: as long as most have
         return USUAL
 

@@ -32,7 +32,7 @@ def placed(target: Target, wanted: Wanted) -> Wanted:
     """
     kinds = wanted.alone
     if kinds is None:
-        kinds = alone(target.holding(wanted.version).call(requests.ReadSpec(wanted.version), Spec))
+        kinds = alone(target.spec(wanted.version))
     if not kinds:
         return replace(wanted, alone=(), placed={})
     looked = target.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()

@@ -49,7 +49,7 @@ def rollback(target: Target, chosen: Release, *, config_from_current: bool = Fal
 def difference(target: Target, older: int, newer: int) -> Difference:
     """What would change, or has changed, between two releases that are still here."""
     before, after = target.ledger.release(older), target.ledger.release(newer)
-    old, new = _spec(target, older), _spec(target, newer)
+    old, new = target.spec(older), target.spec(newer)
     old_files, new_files = _files(target, before), _files(target, after)
     old_config, new_config = release_.config_of(target, older).values, release_.config_of(target, newer).values
     return Difference(
@@ -65,10 +65,6 @@ def difference(target: Target, older: int, newer: int) -> Difference:
         config_changed=sorted(n for n in old_config.keys() & new_config.keys() if old_config[n] != new_config[n]),
         processes=_processes(old, new),
     )
-
-
-def _spec(target: Target, version: int) -> Spec:
-    return target.holding(version).call(requests.ReadSpec(version), Spec)
 
 
 def _files(target: Target, release: Release) -> dict[str, object]:

@@ -18,8 +18,9 @@ from deployer.core.release import Spec
 from deployer.hosts.session import Session
 from deployer.stages import aftermath, balancing, drift, moving, placing, upkeep
 from deployer.stages.events import DONE, STEP, WARNING, Event, step
+from deployer.stages.listener import Listener
 from deployer.stages.staging import stage_missing
-from deployer.stages.target import Listener, Target
+from deployer.stages.target import Target
 from deployer.stages.wanted import HostOutcome, Wanted, record
 
 LAST_LINES = 20
@@ -47,7 +48,7 @@ def run(target: Target, version: int | None, *, cause: str = "run", tidy: bool =
     target.ledger.release(chosen)
     running = target.ledger.current
     then = [requests.ReadSpec(running)] if running and running != chosen else []  # for `next_formation`
-    spec = target.holding(chosen).call(requests.ReadSpec(chosen), Spec, then=then)
+    spec = target.spec(chosen, then=then)
     stage_missing(target, spec)
     alone = placing.alone(spec)
     counts = {kind: min(n, 1) if kind in alone else n for kind, n in next_formation(target, spec).items()}
@@ -65,7 +66,7 @@ def next_formation(target: Target, spec: Spec) -> dict[str, int]:
     if running is None or running.release == spec.version:
         return dict(running.formation) if running else dict(spec.formation)
     try:
-        before = target.holding(running.release).call(requests.ReadSpec(running.release), Spec).formation
+        before = target.spec(running.release).formation
     except DeployError:  # what ran before is gone or damaged: the new release's own word is all there is
         before = {}
     return formation.next_formation(spec.formation, before, running.formation)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deployer import settings as settings_
-from deployer.core import requests, wire
+from deployer.core import requests
 from deployer.core.errors import DeployError, Drift, HostUnreachable, TargetLocked
 from deployer.core.ledger import Ledger
+from deployer.core.release import Spec
 from deployer.core.secret import Secret
 from deployer.hosts.fleet import Answers, Fleet, connected, first_of
 from deployer.hosts.host import Host
@@ -22,11 +23,11 @@ from deployer.hosts.ssh import Ssh, SshAccess
 from deployer.hosts.ssh_settings import SshSettings
 from deployer.ledger.book import READ, Book
 from deployer.settings import HostSettings, Narrow, TargetSettings
-from deployer.stages.events import DONE, OUTPUT, WAITING, WARNING, Event, Report
+from deployer.stages.events import DONE, WARNING, Event, Report
+from deployer.stages.listener import Listener
 from deployer.stages.operator import Operator
 from deployer.stages.project import Project
 
-LONGEST_LINE = 1 << 16  # bytes of output that are held back for the end of their line
 EVERYWHERE = Narrow()
 T = TypeVar("T")
 
@@ -45,6 +46,7 @@ class Target:
     report: Report
     forgiving: bool = False
     caught_up: Mapping[str, int] = field(default_factory=dict)
+    _specs: dict[int, Spec] = field(default_factory=dict, compare=False)
 
     @property
     def operator(self) -> Operator:
@@ -96,6 +98,12 @@ class Target:
         """A host that has the release: the primary, or where it missed it any other."""
         having = [session for session in self.fleet.sessions if version in session.found.releases]
         return self.primary if self.primary in having or not having else having[0]
+
+    def spec(self, version: int, then: Sequence[Any] = ()) -> Spec:
+        """What release `version` is: asked once, since a release never changes; `then` as `Session.call` has it."""
+        if version not in self._specs:
+            self._specs[version] = self.holding(version).call(requests.ReadSpec(version), Spec, then=then)
+        return self._specs[version]
 
     def narrowed(self, hosts: Sequence[str]) -> Target:
         """The same target, for some of its hosts."""
@@ -279,34 +287,6 @@ def claim_copies(
 def _tell(session: Session, claimed: requests.Claimed, report: Report) -> None:
     for what in claimed.recovered:
         report(Event(WARNING, what, session.host.name))
-
-
-class Listener:
-    """What to do with the frames that come during a request: tell them as events, output line by line."""
-
-    def __init__(self, report: Report, session: Session) -> None:
-        self._report, self._host, self._rest = report, session.host.name, b""
-
-    def __call__(self, kind: bytes, payload: bytes) -> None:
-        """Take one frame."""
-        if kind == wire.EVENT:
-            told = wire.load(payload)
-            self._report(Event(WAITING if told["event"] == "waiting" else WARNING, told["text"], self._host))
-        elif kind == wire.STDOUT:
-            *lines, self._rest = (self._rest + payload).split(b"\n")
-            for line in lines:
-                self._tell(line)
-            if len(self._rest) > LONGEST_LINE:
-                self.end()
-
-    def end(self) -> None:
-        """Tell what came last and had no end of its line: often why the command failed."""
-        if self._rest:
-            self._tell(self._rest)
-            self._rest = b""
-
-    def _tell(self, line: bytes) -> None:
-        self._report(Event(OUTPUT, line.decode(errors="replace"), self._host))
 
 
 def _hosts(project: Project, target: TargetSettings) -> list[Host]:

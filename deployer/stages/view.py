@@ -72,7 +72,7 @@ def show(target: Target, release: Release) -> Shown:
     line = _line(target, release, [])
     runs = [run for run in target.ledger.runs if run.release == release.version]
     try:
-        spec = target.holding(release.version).call(requests.ReadSpec(release.version), Spec)
+        spec = target.spec(release.version)
     except NotFound:
         spec = None
     return Shown(release, line.outcome, line.current, runs, spec)

@@ -11,7 +11,8 @@ from deployer.stages.check import judge, missing
 from deployer.stages.check.row import Row, failed, passed
 from deployer.stages.check.scene import FIRST
 from deployer.stages.events import OUTPUT, Event, step
-from deployer.stages.target import Listener, Target
+from deployer.stages.listener import Listener
+from deployer.stages.target import Target
 
 TIMES = ("first", "second")
 ADVICE = {
