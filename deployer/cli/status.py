@@ -19,7 +19,7 @@ HEAD = ["host", "current", "processes", "drift"]
 
 
 def status(ctx: typer.Context) -> int:
-    """Compare the ledger, `current` and what runs.
+    """Compare the ledger, `current`, what runs, and what the router has.
 
     Exit code 50 where they differ, 40 where a host cannot be reached and all others are well.
     """

@@ -34,8 +34,11 @@ def converge(target: Target) -> Converged:
     current = formation.current(target)
     wanted = placing.placed(target, Wanted(current.release, dict(current.formation), stopped=current.stopped))
     releases = [current.release, *_kept_for_a_rollback(target)]
-    looked = target.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
-    differing = {host: _differing(target, current, wanted, host, seen) for host, seen in looked.items()}
+    looked = target.ask(drift.looked).all()
+    differing = {
+        host: [*_differing(target, current, wanted, host, seen), *drift.of_router(router)]
+        for host, (seen, router) in looked.items()
+    }
     found = {host: [*differing[host], *_missed(target, host, releases)] for host in looked}
     for version in releases:
         stage_missing(target, target.spec(version))

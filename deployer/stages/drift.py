@@ -1,12 +1,25 @@
-"""What differs between what the ledger says, what `current` names and what runs?"""
+"""What differs between what the ledger says, what `current` names, what runs, and where requests are sent?"""
 
 from __future__ import annotations
 
+from deployer.core import requests
 from deployer.core.ledger import MOVE, Ledger
-from deployer.core.requests import DRAINING, Looked
+from deployer.core.requests import DRAINING, Looked, RouterSeen
+from deployer.hosts.session import Session
 from deployer.stages import holders
 
 ALIVE = ("up", "starting", "scheduled")
+
+
+def looked(session: Session) -> tuple[Looked, RouterSeen]:
+    """What a host says of itself, and what its router has; in one round trip."""
+    seen = session.call(requests.Look(), Looked, then=[requests.ShowRouter()])
+    return seen, session.call(requests.ShowRouter(), RouterSeen)
+
+
+def of_router(router: RouterSeen) -> list[str]:
+    """What is wrong with a host's router, in words; nothing where it has what it was told."""
+    return [f"its router: {router.drift}"] if router.drift else []
 
 
 def found(ledger: Ledger, host: str, seen: Looked, *, whole: bool = True) -> list[str]:

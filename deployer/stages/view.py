@@ -39,7 +39,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class HostStatus:
-    """How one host is: what `current` names, what runs, what differs from the ledger.
+    """How one host is: what `current` names, what runs, what differs, in the router too.
 
     `error` says why nothing is known of a host that cannot be reached.
     """
@@ -104,13 +104,11 @@ def ps(target: Target) -> list[tuple[str, Seen]]:
 
 
 def status(target: Target) -> list[HostStatus]:
-    """What the ledger says, what `current` names and what runs, host by host."""
-    known = [
-        HostStatus(
-            host, seen.current, seen.processes, drift.found(target.ledger, host, seen), seen.holder, seen.manager
-        )
-        for host, seen in looked(target).items()
-    ]
+    """What the ledger says, what `current` names, what runs and where requests are sent, host by host."""
+    known = []
+    for host, (seen, router) in target.ask(drift.looked).all().items():
+        told = [*drift.found(target.ledger, host, seen), *drift.of_router(router)]
+        known.append(HostStatus(host, seen.current, seen.processes, told, seen.holder, seen.manager))
     return known + [HostStatus(h, "", [], [], "", "", error.message) for h, error in target.fleet.missing.items()]
 
 

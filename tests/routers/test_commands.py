@@ -102,9 +102,12 @@ def test_a_router_that_lost_its_route_is_drift_and_told_again(routed, program):
         program.stop()
         program.start()
     assert "no route" in routed.json("router", "show", code=50)["error"]["message"]
-    routed.deploy("maintenance", "off")
+    (told,) = routed.json("status", code=50)["hosts"]
+    assert told["drift"] == [f"its router: {program.kind} has no route of this target"]
+    routed.deploy("converge")
     assert get(program.port).body.strip() == "first"
-    routed.deploy("router", "show")
+    for words in (("router", "show"), ("status",)):
+        routed.deploy(*words)
 
 
 def test_a_router_that_does_not_run_stops_a_release_before_anything_is_touched(routed, program):
