@@ -225,7 +225,7 @@ class Systemd:
             return Instance(process, UP, pid, record.at, restarts, record.ended, endings.failing(record))
         held_back = state == CRASHED and pid > 0
         pid = pid if state in (STARTING, STOPPING) else 0
-        reason = self._last(process) if held_back else _ended(unit) if state == CRASHED else ""
+        reason = self._last(process) if held_back else _ended(unit, record) if state == CRASHED else ""
         since = _epoch(unit["StateChangeTimestampMonotonic"])
         failing = state == CRASHED and endings.failing(record, crashed=since)
         return Instance(process, state, pid, since, restarts, reason, failing)
@@ -280,12 +280,12 @@ def _state(unit: Mapping[str, str], *, wanted: bool, launched: bool, recorded: b
     return STOPPED if active == "inactive" else CRASHED
 
 
-def _ended(unit: Mapping[str, str]) -> str:
-    """How its main process has ended, as systemd itself still knows."""
+def _ended(unit: Mapping[str, str], record: Optional[started.Started]) -> str:
+    """How its main process has ended, as systemd itself still knows; not counting what held it back."""
     code = {"1": "exited", "2": "killed", "3": "dumped"}.get(unit["ExecMainCode"], "")
     status = unit["ExecMainStatus"] if code == "exited" else _signal(int(unit["ExecMainStatus"] or 0))
-    lived = int(unit["ExecMainExitTimestampMonotonic"] or 0) - int(unit["ExecMainStartTimestampMonotonic"] or 0)
-    return endings.sentence(unit["Result"], code, status, lived / 1e6)
+    begun = max(_epoch(unit["ExecMainStartTimestampMonotonic"]), record.at if record else 0.0)
+    return endings.sentence(unit["Result"], code, status, _epoch(unit["ExecMainExitTimestampMonotonic"]) - begun)
 
 
 def _signal(number: int) -> str:
