@@ -17,7 +17,7 @@ from deployer.core.errors import DeployError
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 from deployer.core.message import message
-from deployer.core.strategy import SOCKET, STOP_FIRST, alone
+from deployer.core.strategy import DRAIN, OVERLAP, SOCKET, STOP_FIRST, alone
 from deployer.core.turnover import BESIDE
 
 # told which processes serve from now on, before one of them is stopped and after another one is up
@@ -53,13 +53,21 @@ class Change:
         return kind is not None and kind.binds_port and kind.listen != SOCKET
 
 
-def apart(ways: Mapping[str, str], files: Layout, releases: Iterable[int]) -> dict[str, str]:
-    """`ways`, but for what one of these releases has `once`, too: none begins beside a process of it."""
-    kinds: set[str] = set()
+def beside_those_of(releases: Iterable[int], ways: Mapping[str, str], files: Layout) -> dict[str, str]:
+    """`ways`, as they are where processes of these releases live.
+
+    Of what one of them has `once`, too, none begins beside a process of it.  What only they have is in nobody's way: it
+    ends when the run is confirmed.
+    """
+    found = dict(ways)
     for version in set(releases):
         with contextlib.suppress(DeployError):  # damaged, or pruned: it says nothing any more
-            kinds.update(kind.name for kind in stage.spec(files, version).launch.processes if alone(kind))
-    return {kind: STOP_FIRST if kind in kinds else way for kind, way in ways.items()}
+            for kind in stage.spec(files, version).launch.processes:
+                if alone(kind):
+                    found[kind.name] = STOP_FIRST
+                elif kind.name not in found:
+                    found[kind.name] = DRAIN if kind.update == DRAIN else OVERLAP
+    return found
 
 
 def launch_beside(manager: ProcessManager, change: Change, *, check: Callable[[], None], timings: Timings) -> None:
@@ -107,9 +115,13 @@ def bring(
             staying.append(process)
             if replaced:
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
-    timings.stopping(manager, [p for p in leaving if not change.beside(p)])
+    surplus = [p for p in leaving if not change.beside(p)]
+    leaving = [p for p in leaving if p not in surplus]
+    for kind in dict.fromkeys(p.type for p in surplus):
+        reroute([p for p in [*staying, *leaving] if p.type == kind])
+    timings.stopping(manager, surplus)
     manager.close_sockets(but=change.sockets)
-    return [p for p in leaving if change.beside(p)]
+    return leaving
 
 
 def _parted(manager: ProcessManager, change: Change) -> tuple[list[Process], list[Process]]:

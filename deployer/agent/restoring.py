@@ -18,6 +18,7 @@ from deployer.core import formation, turnover
 from deployer.core.errors import DeployError
 from deployer.core.formation import Process
 from deployer.core.release import Spec
+from deployer.core.strategy import DRAIN
 
 
 def restore_pending(files: Layout, manager: ProcessManager, why: str) -> bool:
@@ -50,7 +51,8 @@ def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending) -> Non
     spec = stage.spec(files, waiting.before.version) if waiting.before else None
     if waiting.before is None or spec is None:
         routing.remove(files)
-        replacing.bring(manager, Change([], {}, {}), check=_go_on)
+        change = Change([], {}, replacing.beside_those_of([waiting.after.version], {}, files))
+        _end(manager, change, replacing.bring(manager, change, check=_go_on))
         schedules.apply(files, manager, None, {})
         return
     change = _as_it_was(files, spec, waiting.before, waiting)
@@ -60,7 +62,14 @@ def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending) -> Non
         routing.move(files, spec, change.wanted)
         schedules.apply(files, manager, spec, waiting.before.formation, stopped=waiting.before.stopped)
     finally:
-        manager.stop(leaving)
+        _end(manager, change, leaving)
+
+
+def _end(manager: ProcessManager, change: Change, leaving: Sequence[Process]) -> None:
+    """Have none of these any more; those that drain may be at a job of hours, and end by themselves."""
+    draining = [process for process in leaving if change.ways.get(process.type) == DRAIN]
+    manager.stop(draining, wait=False)
+    manager.stop([process for process in leaving if process not in draining])
 
 
 def rerouting(files: Layout, spec: Spec, check: Callable[[], None]) -> Reroute:
@@ -87,7 +96,7 @@ def _as_it_was(files: Layout, spec: Spec, before: State, waiting: Pending) -> Ch
     ports = formation.allocate(spec.launch.processes, {**handed_out.ports, **known.ports}, sockets.free)
     wanted = before.processes(formation.places(spec.launch.processes, ports, known.turns))
     ways = turnover.strategies(spec.types, before.formation, spec.router.own)
-    ways = replacing.apart(ways, files, [waiting.after.version])
+    ways = replacing.beside_those_of([waiting.after.version], ways, files)
     return Change(wanted, spec.types, ways, handing=set(handed_out.sockets) ^ set(known.sockets))
 
 

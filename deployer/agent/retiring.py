@@ -6,6 +6,7 @@ there from the confirmation until they have been told: whoever holds the lock ne
 
 from __future__ import annotations
 
+import contextlib
 from typing import Callable
 
 from deployer.agent import durable, events, ledger, pending, routing, stage
@@ -14,8 +15,10 @@ from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.managers import STOPPING, ProcessManager
 from deployer.core import requests
+from deployer.core.errors import DeployError
 from deployer.core.formation import Process
 from deployer.core.release import Spec
+from deployer.core.routing import Upstream
 
 PATIENCE = 10.0  # seconds that a request may take, which was sent to an old process, before that is told to stop
 
@@ -48,6 +51,16 @@ def _drain(
 ) -> None:
     """Wait a while for the requests that the router has sent to the old ones, and that have not ended yet."""
     kept = routing.upstreams(spec, serving)
-    old = [upstream for upstream in routing.upstreams(spec, leaving) if upstream not in kept]
+    old = [upstream for upstream in _upstreams(files, leaving) if upstream not in kept]
     longest = max((kind.stop_timeout for kind in spec.launch.processes if kind.name == spec.router.type), default=0.0)
     routing.drained(files, spec, old, min(PATIENCE, longest), check)
+
+
+def _upstreams(files: Layout, leaving: list[Process]) -> list[Upstream]:
+    """Where the old ones are that a router sent requests to, as their releases had it."""
+    found: list[Upstream] = []
+    for version in {process.release for process in leaving}:
+        with contextlib.suppress(DeployError):  # damaged, or pruned: it says nothing any more
+            spec = stage.spec(files, version)
+            found += routing.upstreams(spec, [process for process in leaving if process.release == version])
+    return found

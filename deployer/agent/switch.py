@@ -103,7 +103,7 @@ def _change(
     here = formation.places(kinds, first, given.turns)
     present = [instance.process for instance in instances]
     ways = turnover.strategies(spec.types, after.formation, _routed(spec))
-    ways = replacing.apart(ways, host.files, {p.release for p in present} - {after.version})
+    ways = replacing.beside_those_of({p.release for p in present} - {after.version}, ways, host.files)
     own = [kind.name for kind in kinds if kind.binds_port and kind.listen != SOCKET]
     ending = [instance.process for instance in instances if instance.state == STOPPING]
     places = turnover.turned(

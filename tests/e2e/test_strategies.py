@@ -94,6 +94,31 @@ def test_a_release_may_come_back_while_its_old_workers_are_draining(slow, tiny, 
     eventually(lambda: rows(deployed, "worker.1") == [("v1", "up")])
 
 
+def test_going_back_does_not_wait_for_a_job_that_a_new_worker_has_begun(slow, tiny, done):
+    deployed = slow("drain", stop="10m")
+    deployed.deploy("ship")
+    with (deployed.folder / "Procfile").open("a") as procfile:
+        procfile.write("broken: exit 1\n")
+    tiny.say("second")
+    assert deployed.run("ship").code == 30
+    assert rows(deployed, "worker.1") == [("v1", "up"), ("v2", "draining")]
+    assert deployed.differences() == []
+    done.touch()
+    eventually(lambda: rows(deployed, "worker.1") == [("v1", "up")])
+
+
+def test_a_run_does_not_wait_for_a_type_that_is_there_no_more(slow, tiny, done):
+    deployed = slow("drain", stop="10m")
+    deployed.deploy("ship")
+    settings = (deployed.folder / "deploy.yaml").read_text()
+    (deployed.folder / "deploy.yaml").write_text(settings.replace("  worker: {", "  other: {"))
+    tiny.say("second")
+    deployed.deploy("ship")
+    assert rows(deployed, "worker.1") == [("v1", "draining")]
+    assert rows(deployed, "other.1") == [("v2", "up")]
+    assert deployed.differences() == []
+
+
 def test_an_overlap_has_the_new_ones_up_before_the_old_are_told(slow, tiny):
     deployed = slow("overlap")
     deployed.deploy("ship")

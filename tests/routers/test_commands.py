@@ -65,6 +65,31 @@ def test_the_app_is_reached_through_its_router_and_no_release_after_it_drops_a_r
     routed.deploy("status")
 
 
+def test_the_router_hears_of_processes_that_go_before_they_do(app, program):
+    rolling = SETTINGS.replace("web: {", "web: {update: rolling, ")
+    app.tiny.settings(rolling + router_of(program))
+    app.deploy("ship")
+    with Load(program.port, kept=2, fresh=4) as load:
+        app.deploy("scale", "web=1")
+        app.deploy("scale", "web=3")
+        app.tiny.settings(rolling.replace("web: 2", "web: 1") + router_of(program))
+        app.deploy("ship")
+    assert load.failed == []
+    app.deploy("status")
+
+
+def test_the_routed_type_may_have_another_name(routed, program):
+    procfile = (routed.folder / "Procfile").read_text()
+    routed.tiny.procfile(procfile.replace("web:", "site:"))
+    renamed = (SETTINGS + router_of(program)).replace("web:", "site:")
+    routed.tiny.settings(renamed.replace("router: {", "router: {type: site, "))
+    with Load(program.port, kept=2, fresh=4) as load:
+        routed.deploy("ship")
+        routed.deploy("rollback")
+    assert load.failed == []
+    assert routed.json("status")["hosts"][0]["drift"] == []
+
+
 def test_maintenance_is_put_on_and_taken_off(routed, program, tmp_path):
     assert routed.deploy("maintenance", "on", "--message", "Back at noon", "--retry-after", "90s") == "local"
     answer = get(program.port)
