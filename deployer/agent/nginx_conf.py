@@ -9,7 +9,7 @@ from deployer.core import routing
 from deployer.core.routing import HTTP, AssetFolders, Route, Router, Upstream
 
 PAGE = ".html"  # beside the file: where nginx reads its configuration, it reads this too
-_SERVER = re.compile(r"^    server \[?([^\s;]+?)\]?:([0-9]+)", re.MULTILINE)
+_SERVER = re.compile(r"^    server (?:\[([^\]\s]+)\]|([^\s:;]+)):([0-9]+)", re.MULTILINE)
 _LISTEN = re.compile(r"^    (?:listen|server_name) ([^;]+);", re.MULTILINE)
 WAIT = "1h"  # an app's own time limits are the ones that count
 
@@ -70,7 +70,7 @@ def listened(text: str, port: int) -> bool:
 
 def upstreams(text: str) -> tuple[Upstream, ...]:
     """Where a file that `render` made sends requests to."""
-    return tuple(Upstream(address, int(port)) for address, port in _SERVER.findall(text))
+    return tuple(Upstream(ipv6 or address, int(port)) for ipv6, address, port in _SERVER.findall(text))
 
 
 def listens(text: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 from deployer.agent.router_caddy import MIGRATE
 from deployer.agent.routers import router_of
 from deployer.core.errors import RunFailed
-from deployer.core.routing import AssetFolders, Maintenance, Route
+from deployer.core.routing import AssetFolders, Maintenance, Route, Upstream
 from tests.agent.releases import wait_for
 
 from .conftest import a_root
@@ -47,6 +47,12 @@ def test_requests_reach_the_app_and_tell_it_who_asked_for_what(program, router, 
     assert told["x-forwarded-for"] == "127.0.0.1"
     assert told["x-forwarded-proto"] == "http"
     assert told["x-forwarded-host"] == "shop.example:81"
+
+
+def test_an_upstream_is_shown_as_it_was_told_at_whatever_address(program, router):
+    told = tuple(Upstream(address, 5000) for address in ("127.0.0.1", "::1", "fd00::2:1", "localhost"))
+    router.put(Route("shop", "local", (), program.port, told))
+    assert router.shown().upstreams == told
 
 
 def test_a_connection_can_be_upgraded(program, router, one):
