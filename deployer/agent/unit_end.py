@@ -9,14 +9,16 @@ processor.
 
 from __future__ import annotations
 
-SCRIPT = b"""\
-# Written by deployer.  $1: the process, such as web@100-1; $2: its stop_timeout in hundredths of a second
+NOTING = b"""\
+# Written by deployer.  $1: the process, such as web@100-1, or report@scheduled, whose release is $RELEASE
+# $2: its stop_timeout in hundredths of a second
 note() {
     echo "$SERVICE_RESULT $EXIT_CODE $EXIT_STATUS $2" >"run/exits/$1"
 }
 killed() {
     note "$1" KILLED
     of=${1#*@} seconds=$(($2 / 100)).$(($2 % 100 / 10))
+    [ "$of" = scheduled ] && of=${RELEASE:-null}-1
     name=${1%@*}.$((${of#*-} % 1000)) seconds=${seconds%.0}
     [ -s events ] && [ "$(tail -c 1 events)" ] && echo >>events
     text="$name: did not stop within $seconds s, and was killed"
@@ -24,6 +26,8 @@ killed() {
         "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "${of%-*}" "$text" >>events
 }
 if [ "$SERVICE_RESULT" = timeout ] && [ "$EXIT_STATUS" = KILL ]; then killed "$1" "$2"; else note "$1"; fi
+"""
+_ENDING = b"""\
 while IFS=: read -r id _ group; do [ "$id" = 0 ] && break; done </proc/self/cgroup
 members=/sys/fs/cgroup$group/cgroup.procs
 [ -r "$members" ] || exit 0
@@ -49,3 +53,4 @@ while others; do
     clock
 done
 """
+SCRIPT = NOTING + _ENDING

@@ -258,3 +258,16 @@ def test_what_an_earlier_boot_has_left_is_no_run(files):
     path = files.root / "run/processes/scheduled-report.json"
     path.write_text(path.read_text().replace(f'"ticks": {record.ticks}', '"ticks": 1'))
     assert scheduled.running(files, "report") is None
+
+
+@pytest.mark.on_systemd
+def test_a_run_that_had_to_be_killed_is_told_with_its_release(files):
+    manager = MANAGERS["systemd"](files)
+    manager.ensure()
+    a_release(files, 7, a_type("report", f"trap '' TERM; {NOTES}; sleep 600", schedule=OFTEN, stop_timeout=1))
+    arm(files, manager, 7, report=1)
+    wait_for(lambda: notes(files) == ["begin"])
+    schedules.apply(files, manager, stage.spec(files, 7), {"report": 1}, stopped=True)
+    manager.shutdown()
+    (entry,) = [entry for entry in events.read(files, 1000) if entry["event"] == "killed"]
+    assert (entry["release"], entry["text"]) == (7, "report.1: did not stop within 1 s, and was killed")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.agent import endings, procfs, started, systemd_wanted, unit_files
+from deployer.agent import endings, events, procfs, started, systemd_wanted, unit_end, unit_files
 from deployer.agent.layout import Layout
 from deployer.agent.managers import STOPPED, UP
 from deployer.agent.systemctl import Systemctl
@@ -102,6 +102,24 @@ def test_what_was_to_run_before_a_boot_is_void(files):
 )
 def test_an_end_is_told_in_a_sentence(words, sentence):
     assert endings.sentence(*words) == sentence
+
+
+@pytest.mark.parametrize(
+    ("process", "release", "told", "name"),
+    [
+        ("web@12-1003", "9", 12, "web.3"),
+        ("report@scheduled", "9", 9, "report.1"),
+        ("report@scheduled", "", None, "report.1"),
+    ],
+)
+def test_whoever_was_killed_is_told_with_name_and_release(files, process, release, told, name):
+    (files.root / "run/exits").mkdir(parents=True)
+    variables = {"SERVICE_RESULT": "timeout", "EXIT_CODE": "killed", "EXIT_STATUS": "KILL", "RELEASE": release}
+    words = ["/bin/sh", "-c", unit_end.NOTING.decode(), "sh", process, "150"]
+    subprocess.run(words, cwd=files.root, env={"PATH": os.environ["PATH"], **variables}, check=True)
+    (entry,) = events.read(files, 10)
+    text = f"{name}: did not stop within 1.5 s, and was killed"
+    assert (entry["event"], entry["release"], entry["text"]) == ("killed", told, text)
 
 
 @pytest.mark.parametrize(
