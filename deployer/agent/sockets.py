@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Iterable, Optional
 
 from deployer.agent import procfs
+from deployer.core.formation import LAST_PORT
 from deployer.core.message import message
 
 LISTEN, ESTABLISHED = "0A", "01"
@@ -99,8 +100,8 @@ def owner(port: int) -> Optional[tuple[int, str]]:
 
 
 def free(port: int) -> bool:
-    """Whether a process could bind `port` on every address now."""
-    return all(_bindable(family, port) for family in (socket.AF_INET, socket.AF_INET6))
+    """Whether a process could bind `port` on every address now; there are none beyond 1 to 65535."""
+    return 0 < port <= LAST_PORT and all(_bindable(family, port) for family in (socket.AF_INET, socket.AF_INET6))
 
 
 def _bindable(family: int, port: int) -> bool:

@@ -18,6 +18,8 @@ from deployer.core.turn import TURN
 
 FIRST_PORT = 5000
 TYPE_STEP = 100
+LAST_PORT = 65535
+LAST_FIRST_PORT = LAST_PORT - TYPE_STEP + 1  # a type has a whole hundred
 APP_STEP = 1000
 X11 = 6000  # browsers refuse to open it
 BASES = tuple(base for base in range(FIRST_PORT, 30000, APP_STEP) if base != X11)

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from deployer.core import limits, names, rollout, strategy
-from deployer.core.formation import MOST
+from deployer.core.formation import LAST_FIRST_PORT, LAST_PORT, MOST
 from deployer.core.manifest import unsafe_path
 from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe
 from deployer.core.release import SharedPath
@@ -68,7 +68,7 @@ _VARIABLE = Text("the name of a variable", names.VARIABLE.match)
 _CONFIG_NAME = Text(f"the name of a variable (and none of {', '.join(names.RESERVED)}, which deployer sets)", _variable)
 _APP = Text("a name of small letters, digits and -, beginning with a letter", names.APP.match)
 _TARGET = Text("the name of a target (small letters, digits and -)", names.TARGET.match)
-_PORT = Number(1, 65535)
+_PORT = Number(1, LAST_PORT)
 
 PYTHON = (
     Key("version", Text("a version such as 3.12 or 3.12.4", _VERSION.match), ".python-version, else requires-python",
@@ -124,8 +124,8 @@ PROCESS = (
     Key("listen", Choice(("auto", "port", "socket")), "auto",
         "`socket`: the process is given its listening socket (LISTEN_FDS), which outlives releases; `port`: it binds "
         "`PORT` itself; `auto` is `socket` for what is known to take one (gunicorn)"),
-    Key("port", _PORT, "given, and kept for good",
-        "the port of the type's first process; each further one has the next"),
+    Key("port", Number(1, LAST_FIRST_PORT), "given, and kept for good",
+        "the first of the type's hundred ports: that of its first process; each further one has the next"),
     Key("boot_timeout", Duration("1s", "1h"), "60s", "how long a process may take to come up"),
     Key("stop_timeout", Duration("0s", "24h"), "30s", "the time from SIGTERM to SIGKILL"),
     Key("healthy_time", Duration("0s", "10m"), "3s", "how long a process without a port has to stay up to count as up"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from deployer import settings as settings_
 from deployer.core import dotenv, procfile
 from deployer.core.errors import SettingsError, UsageError
-from deployer.core.formation import FIRST_PORT, MOST, TYPE_STEP, no_such_type
+from deployer.core.formation import FIRST_PORT, LAST_PORT, MOST, TYPE_STEP, no_such_type
 from deployer.core.manifest import ProcessType
 from deployer.settings import Settings
 
@@ -68,6 +68,11 @@ def processes(
     kinds: Sequence[ProcessType], formation: Mapping[str, int], variables: Mapping[str, str], *, port: int
 ) -> list[Planned]:
     """The processes with their ports, as Foreman hands them out: 100 for each type, one for each process."""
+    if port + TYPE_STEP * len(kinds) - 1 > LAST_PORT:
+        most = LAST_PORT - TYPE_STEP * len(kinds) + 1
+        raise UsageError(
+            f"there are no {TYPE_STEP} ports for each process type from {port} on", hint=f"say --port {most} or less"
+        )
     return [
         Planned(
             f"{kind.name}.{number}",
@@ -82,7 +87,7 @@ def processes(
 def first_port(*wishes: str | None) -> int:
     """The first of these that was said (`--port`, PORT of the dotenv file, PORT of the caller), else 5000."""
     text = next((wish for wish in wishes if wish), str(FIRST_PORT))
-    if not text.isdecimal() or not 0 < int(text) < 65536:
+    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
         raise UsageError(f"{text!r} is no port", hint="say --port 5000")
     return int(text)
 

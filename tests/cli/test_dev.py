@@ -143,6 +143,7 @@ def test_it_says_what_is_wrong_with_what_was_asked(tree):
         (["-m", "web"], 2, "is no number of processes"),
         (["-m", "web=0"], 2, "no process at all"),
         (["--port", "http"], 2, "'http' is no port"),
+        (["--port", "65535"], 2, "there are no 100 ports for each process type from 65535 on"),
         (["--json"], 2, "--json"),
     ]:
         result = deploy("dev", *words, cwd=tree)
