@@ -45,7 +45,19 @@ def await_ready(
     Each has its type's `boot_timeout` seconds from now on.  `check` is called all the time and may raise; `timings`
     hears of each that is ready.
     """
-    watched = [_Watch(manager, process, types[process.type]) for process in processes]
+    watches = [_Watch(manager, process, types[process.type]) for process in processes]
+    try:
+        _await(manager, watches, check, timings)
+    finally:
+        for watch in watches:
+            watch.end()
+        for watch in watches:
+            watch.join()
+
+
+def _await(
+    manager: ProcessManager, watched: list[_Watch], check: Callable[[], None], timings: Optional[Timings]
+) -> None:
     pause = FIRST_PAUSE
     while watched:
         check()
@@ -92,6 +104,16 @@ class _Watch:
         if not self.ready and time.monotonic() > self._deadline:
             return f"{self._doubt} after {self.kind.boot_timeout:g} s" + self._port_of_another(instance)
         return ""
+
+    def end(self) -> None:
+        """Nobody waits for it any more."""
+        if self._trial is not None:
+            self._trial.end()
+
+    def join(self) -> None:
+        """Return when nothing is left of what was begun to look at it."""
+        if self._trial is not None:
+            self._trial.join()
 
     def _came_back(self, instance: Instance) -> bool:
         """Whether it has been started again while we watch, or just before: then its first life was no success."""

@@ -241,7 +241,7 @@ def test_a_health_command_that_cannot_be_run_has_an_answer(files):
     a_release(files, 1, a_type("worker", "exec sleep 600"))
     (files.release(1) / "release.json").write_text("{}")
     trial = Trial(files, Process(1, "worker", 1, 5100), "true")
-    trial.join()
+    wait_for(lambda: trial.answer)
     assert trial.answer.startswith("cannot be run (")
     assert not trial.passed
 
