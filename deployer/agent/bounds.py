@@ -35,6 +35,8 @@ def bounded(files: Layout, kind: Optional[ProcessType]) -> Iterator[Optional[Cal
     failed: list[BaseException] = []
 
     def hold() -> None:
+        os.close(go)  # our own copy of it would keep us from hearing that the agent is gone
+        os.close(told)
         os.write(tell, f"{os.getpid()}\n".encode())
         if os.read(wait, 1) != GO:
             raise OSError
