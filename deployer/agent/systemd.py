@@ -20,8 +20,9 @@ from deployer.agent.timer_units import Timers, service_name
 from deployer.agent.unit_setup import UnitSetup
 from deployer.agent.unit_sockets import UnitSockets
 from deployer.core.errors import RunFailed
-from deployer.core.formation import ONE_OFF, TURNS, Process
+from deployer.core.formation import TURNS, Process
 from deployer.core.manifest import ProcessType
+from deployer.core.names import ONE_OFF
 from deployer.core.strategy import SOCKET
 
 GRACE = 10.0

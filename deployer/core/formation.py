@@ -13,6 +13,7 @@ from typing import Callable, Iterable, Mapping, Optional
 from deployer.core.errors import NotFound, UsageError
 from deployer.core.manifest import ProcessType
 from deployer.core.message import field, message
+from deployer.core.names import ONE_OFF
 from deployer.core.strategy import SOCKET
 from deployer.core.turn import TURN
 
@@ -24,7 +25,6 @@ APP_STEP = 1000
 X11 = 6000  # browsers refuse to open it
 BASES = tuple(base for base in range(FIRST_PORT, 30000, APP_STEP) if base != X11)
 MOST = 99
-ONE_OFF = "run"  # the type of one-off processes: run.1, run.2, …
 TURNS = 10  # so many there are
 SIDES = 4  # ranges of ports that the turns of a type use, one after the other
 SIDE = TYPE_STEP // SIDES

@@ -10,9 +10,15 @@ TARGET = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 PROCESS_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}\Z")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}\Z")
 BUILD = re.compile(r"[0-9a-f]{64}\Z")
+ONE_OFF = "run"  # what one-off processes are called, and no process type: run.1, run.2, …
 SHORT_BUILD = 12
 _DEPLOY = ("APP", "BUILD", "COMMIT", "PROCESS", "RELEASE", "ROOT", "TARGET", "TURN")
 RESERVED = ("PORT", *(f"DEPLOY_{name}" for name in _DEPLOY))
+
+
+def process_type(name: str) -> bool:
+    """Whether a process type may be called so."""
+    return bool(PROCESS_TYPE.match(name)) and name != ONE_OFF
 
 
 def release_number(text: str) -> Optional[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from deployer.core.errors import SettingsError
-from deployer.core.names import PROCESS_TYPE
+from deployer.core.names import ONE_OFF, PROCESS_TYPE
 
 RELEASE, CONSOLE = "release", "console"  # commands of their own, not process types
 _LINE = re.compile(r"([A-Za-z0-9_-]+):[ \t]*(.*)\Z")
@@ -44,6 +44,8 @@ def _mistake(line: str, match: re.Match[str] | None, places: dict[str, int]) -> 
     name, command = match.groups()
     if not PROCESS_TYPE.match(name):
         return f"{name!r} is no name for a process type: at most 31 letters, digits, - and _, not beginning with - or _"
+    if name == ONE_OFF:
+        return f"{name} is no name for a process type: one-off processes are {name}.1, {name}.2 …; give it another name"
     if name in places:
         return f"{name} stands here again; it is on line {places[name]} already"
     return "" if command else f"{name} has no command"

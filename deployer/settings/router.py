@@ -112,7 +112,7 @@ ROUTER = (
                            MapOf(Text("a path such as /static", _url), _FOLDER_OF_BUILD, "paths to folders")), "none",
         "folders of the build that the router serves by itself, and for pages of earlier releases those of the "
         "three before; `[static]` is `{/static: static}`"),
-    Key("type", Text("the name of a process type (letters, digits, - and _)", names.PROCESS_TYPE.match), WEB,
+    Key("type", Text("the name of a process type (letters, digits, - and _; not run)", names.process_type), WEB,
         "the process type that requests go to"),
     Key("host", Text("a host's name or address", NAME.match), "each host, for its own processes",
         "one of the target's hosts: its router alone sends requests to the processes of all hosts"),

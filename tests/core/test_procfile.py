@@ -38,6 +38,13 @@ def test_a_type_that_stands_twice_is_an_error_that_names_both_lines():
     assert mistakes("web: a\n\nweb: b\n") == ["Procfile:3: web stands here again; it is on line 1 already"]
 
 
+def test_no_type_is_called_as_one_off_processes_are():
+    assert mistakes("web: a\nrun: b\n") == [
+        "Procfile:2: run is no name for a process type: one-off processes are run.1, run.2 …; give it another name"
+    ]
+    assert list(procfile.parse("run1: a\nRun: b\n")) == ["run1", "Run"]
+
+
 def test_every_mistake_is_told_at_once_with_its_line():
     text = "web bundle exec\nworker:  \n_x: y\nclock: a \\\n  --continued\nok: fine\nnul: a\0b\n"
     assert [line.split(": ")[0] for line in mistakes(text)] == [

@@ -124,7 +124,11 @@ def test_a_wish_that_this_version_cannot_grant_is_never_ignored(text):
     [
         ("processes: [web]", "processes: expected a mapping of process types to settings, not a list"),
         ("build: python", "build: expected a mapping (pack, commands"),
-        ("processes: {_x: {}}", "processes: expected the name of a process type (letters, digits, - and _)"),
+        ("processes: {_x: {}}", "processes: expected the name of a process type (letters, digits, - and _; not run)"),
+        (
+            "processes: {run: {command: x}}",
+            'processes: expected the name of a process type (letters, digits, - and _; not run), not "run"',
+        ),
         ('processes: {"a\\nb": {}}', "processes: expected the name of a process type"),
         ("processes: {web: {port: 0}}", "processes.web.port: expected a number from 1 to 65436, not 0"),
         ('processes: {web: {port: "80"}}', 'processes.web.port: expected a number from 1 to 65436, not "80"'),
