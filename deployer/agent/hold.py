@@ -103,11 +103,12 @@ def _answer(other: socket.socket, held: Held) -> None:
         if other in ready:  # it says nothing by itself: this is its end
             other.close()
             return
-        asker, _ = held.control.accept()
-        with contextlib.suppress(OSError, ValueError), asker:
-            asker.settimeout(PATIENCE)
-            line, descriptors, _, _ = socket.recv_fds(asker, LARGEST, 1)
-            _serve(line.decode().split(), descriptors, asker, other, held)
+        with contextlib.suppress(OSError, ValueError, IndexError):  # it is gone already, or its words are none of ours
+            asker, _ = held.control.accept()
+            with asker:
+                asker.settimeout(PATIENCE)
+                line, descriptors, _, _ = socket.recv_fds(asker, LARGEST, 1)
+                _serve(line.decode().split(), descriptors, asker, other, held)
 
 
 def _serve(words: list[str], descriptors: list[int], asker: socket.socket, other: socket.socket, held: Held) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deployer.agent import procfs
+from deployer.agent import handed, procfs
 from deployer.agent.holder import Holder
 from deployer.agent.layout import Layout
 from deployer.agent.readiness import await_ready
@@ -116,6 +117,17 @@ def test_a_holder_that_hangs_is_replaced(manager, files, port, web):
     assert Holder(files).pids() == []
     with pytest.raises(ConnectionRefusedError):
         ask(port)
+
+
+@pytest.mark.parametrize("words", [b"", b"\n", b"open web\n", b"open web :: many\n", b"\xff\n"])
+def test_an_asker_that_goes_or_talks_nonsense_ends_neither(manager, files, web, words):
+    pair = two(files)
+    directory, address = handed.near(str(files.root), handed.CONTROL)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
+        asker.connect(address)
+        asker.sendall(words)
+    os.close(directory)
+    assert two(files) == pair  # they are answered one after the other
 
 
 def test_nothing_is_held_for_those_who_do_not_ask_for_it(manager, files):
