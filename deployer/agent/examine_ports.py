@@ -8,11 +8,13 @@ from deployer.agent import pending, procfs, sockets
 from deployer.agent.context import Host
 from deployer.agent.examine_kernel import setting
 from deployer.agent.finding import finding
+from deployer.agent.holder import Holder
 from deployer.core.formation import expand
 from deployer.core.ledger import Ledger
 from deployer.core.release import Spec
 
 RANGE, RESERVED = "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports"
+SYSTEMD = "systemd"  # which has the sockets of its units
 
 
 def findings(host: Host, known: Ledger, spec: Optional[Spec]) -> list[dict[str, Any]]:
@@ -38,10 +40,12 @@ def _held(host: Host, needed: dict[int, str]) -> list[dict[str, Any]]:
     if not needed:
         return []
     ours = {one.pid for i in host.manager.instances() if i.pid for one in procfs.family(i.pid)}
+    sockets_of_ours, holding = pending.places(host.files).shared.values(), Holder(host.files).pids()
     told = []
     for port, name in needed.items():
         owner = sockets.owner(port)
-        if owner is not None and owner[0] not in ours:
+        held = owner is not None and port in sockets_of_ours and (owner[0] in holding or owner[1] == SYSTEMD)
+        if owner is not None and owner[0] not in ours and not held:
             who = f"{owner[1]} (pid {owner[0]})" if owner[0] else "another user's process"
             told.append(f"{port} of {name} is held by {who}")
     names = ", ".join(f"{port} ({name})" for port, name in needed.items())

@@ -13,6 +13,7 @@ import sys
 
 from deployer.agent import started
 from deployer.agent.environment import base, by_loopback, environment, marks
+from deployer.core.plain import direct
 from deployer.core.turn import TURN
 
 TYPE_CHECKING = False
@@ -86,10 +87,11 @@ def launch(
     variables = read(f"{release}/env")
     if known.get("files"):  # a release of an older deployer has no such thing
         bound_files(known["files"])
-    command, handed = _handed(root, spec, known, key, None if ordinal else port)
+    handed = _handed(root, spec, known, key, None if ordinal else port)
     if spec.run_as and os.getuid() == 0:
         become(spec.run_as)
     made = environment(spec, variables, app=app, process=process, port=port or None, base=base(), turn=turn)
+    command = direct(known["command"])  # its pid is the program's: signals and LISTEN_PID are for that, not for a shell
     execute(SHELL, ["sh", "-c", command], {**made, **handed}, app=app, keep=len(handed.get("LISTEN_FDS", "")))
 
 
@@ -175,26 +177,22 @@ def _lives(root: str, key: str, before: started.Started, *, by_systemd: bool) ->
     return endings.lives(root, key, before, by_systemd=by_systemd)
 
 
-def _handed(
-    root: str, spec: Any, known: Mapping[str, Any], key: str, trial: int | None
-) -> tuple[str, Mapping[str, str]]:
-    """The command, and as variables the socket that it is given (as descriptor 3) and whom it tells that it is up.
+def _handed(root: str, spec: Any, known: Mapping[str, Any], key: str, trial: int | None) -> Mapping[str, str]:
+    """As variables the socket that it is given (as descriptor 3), and whom it tells that it is up.
 
     `trial` is the port of one that is only tried, and has a socket of its own.
     """
-    command, kind = known["command"], known["name"]
+    kind = known["name"]
     listens, notifies = known.get("listen") == "socket", known.get("health") == "notify"
     if not listens and "NOTIFY_SOCKET" not in os.environ and not notifies:
-        return command, NOTHING
+        return NOTHING
     from deployer.agent import handed  # noqa: PLC0415 - only where something is handed on
-    from deployer.core.plain import direct  # noqa: PLC0415
 
     if listens:
         handed.as_first(handed.listening(root, kind, trial=trial, loopback=by_loopback(spec, kind, known["command"])))
-        command = direct(command)  # LISTEN_PID names the program itself, not a shell in front of it
     if not notifies:
         handed.tell_for_it()
-    return command, handed.variables(root, key, known)
+    return handed.variables(root, key, known)
 
 
 def _forget_inherited(first: int) -> None:

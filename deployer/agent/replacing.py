@@ -116,12 +116,11 @@ def bring(
             if replaced:
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
     surplus = [p for p in leaving if not change.beside(p)]
-    leaving = [p for p in leaving if p not in surplus]
     for kind in dict.fromkeys(p.type for p in surplus):
-        reroute([p for p in [*staying, *leaving] if p.type == kind])
+        reroute([p for p in [*staying, *leaving] if p.type == kind and p not in surplus])
     timings.stopping(manager, surplus)
     manager.close_sockets(but=change.sockets)
-    return leaving
+    return [p for p in leaving if p not in surplus]
 
 
 def _parted(manager: ProcessManager, change: Change) -> tuple[list[Process], list[Process]]:

@@ -118,7 +118,7 @@ def _change(
 def _handing(given: Places, places: Places, wanted: list[Process], present: list[Process]) -> set[str]:
     """The types of which a port is a socket of ours now and is to be bound by a process, or the other way round."""
     bound = {(process.type, process.port) for process in present if process.type not in given.sockets}
-    ours = {(kind, given.ports[kind]) for kind in given.sockets if kind in given.ports}
+    ours = set(given.shared.items())
     to_bind = {(process.type, process.port) for process in wanted if process.type not in places.sockets}
     to_share = {(process.type, process.port) for process in wanted if process.type in places.sockets}
     return {kind for kind, _ in (ours & to_bind) | (bound & to_share)}
@@ -213,7 +213,7 @@ def _bring_up(host: Host, ready: Prepared) -> None:
 def _check_ports(host: Host, change: Change, instances: list[Instance]) -> None:
     """Refuse what would find its port taken.  A socket that a type was given stays its own, from release to release."""
     given = pending.places(host.files)
-    ours = {i.process.port for i in instances} | {given.ports[kind] for kind in given.sockets if kind in given.ports}
+    ours = {i.process.port for i in instances} | set(given.shared.values())
     for process in change.wanted:
         if change.types[process.type].binds_port and process.port not in ours and not sockets.free(process.port):
             owner = sockets.owner(process.port)

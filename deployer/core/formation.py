@@ -72,6 +72,11 @@ class Places:
     sockets: tuple[str, ...] = ()
     timed: tuple[str, ...] = ()
 
+    @property
+    def shared(self) -> dict[str, int]:
+        """The port of each of the `sockets`, by its type."""
+        return {kind: self.ports[kind] for kind in self.sockets if kind in self.ports}
+
     def process(self, release: int, kind: str, ordinal: int) -> Process:
         """The process `kind.ordinal` of `release`."""
         turn, port = self.turns.get(kind, 0), self.ports.get(kind, 0)

@@ -367,6 +367,14 @@ def test_a_missing_env_is_one_clear_line_in_the_log(manager, files):
     assert b"deployer: cannot launch web.1 of v1: " in manager.tail(web, 1)
 
 
+def test_one_plain_program_has_no_shell_in_front_of_it(manager, files):
+    types = a_release(files, 1, a_type("web", "NAME=value sleep $PORT"))
+    web = Process(1, "web", 1, 5000)
+    manager.start([web], types)
+    wait_for(lambda: is_up(manager, web))
+    wait_for(lambda: procfs.arguments(one(manager, web).pid) == ["sleep", "5000"])
+
+
 def test_a_command_is_given_to_the_shell_unchanged(manager, files):
     command = "cd / && echo \"a  'b' $PORT\" %d `echo c` && sleep 600"
     types = a_release(files, 1, a_type("web", command))

@@ -46,6 +46,12 @@ def test_nobody_is_turned_away_whatever_is_done_to_the_formation(owned, tiny, po
     assert set(counted) == {"v1", "v2"}, counted
 
 
+def test_the_doctor_knows_who_holds_the_socket_for_us(owned, port):
+    owned.deploy("ship")
+    (found,) = [one for one in owned.run("doctor", "--json").document["findings"] if one["name"] == "ports"]
+    assert found["ok"], found
+
+
 def test_one_that_does_not_come_up_is_seen_though_the_old_ones_answer(owned, tiny, port):
     owned.deploy("ship")
     tiny.procfile("web: sleep 600\nworker: sleep 600\n")
