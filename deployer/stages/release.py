@@ -12,6 +12,7 @@ from deployer.core import formation, ledger, names, requests, strategy, turnover
 from deployer.core.errors import ReleaseRefused, SettingsError
 from deployer.core.manifest import Launch
 from deployer.core.release import Spec
+from deployer.core.routing import Router
 from deployer.core.secret import Secret
 from deployer.hosts import pyz
 from deployer.settings import read_sources
@@ -57,6 +58,7 @@ def release(
     manifest = delivery.manifest(target, build)
     launch = wire.decode(Launch, manifest.launch)
     check_contract(launch, config)
+    check_routed(launch, target.settings.router)
     _tell_what_cannot_be(target, launch)
     spec = _spec(target, launch, config, build, commit)
     name, previous = names.release_name(spec.version), target.ledger.newest
@@ -89,13 +91,18 @@ def _append(target: Target, name: str, body: Mapping[str, object]) -> None:
 
 
 def _tell_what_cannot_be(target: Target, launch: Launch) -> None:
-    """Warn of a way to replace processes that was wished for and cannot be had."""
+    """Warn of a way to replace processes that was wished for and cannot be had, and of types that were forgotten."""
     router = target.settings.router
     for kind in launch.processes:
         routed = bool(router.kind) and kind.name == router.type
         if kind.update in turnover.BESIDE and strategy.stuck(kind, routed=routed):
             told = f"{kind.name}: `update: {kind.update}` needs a router or `listen: socket`; it is replaced one by one"
             target.report(Event(WARNING, told))
+    declared = target.settings.formation
+    left_out = [kind.name for kind in launch.processes if kind.name not in declared]
+    if declared and left_out:
+        told = f"`formation` does not name {', '.join(left_out)}: none of it runs; say `{left_out[0]}: 0` to mean that"
+        target.report(Event(WARNING, told))
 
 
 def config_of(target: Target, version: int) -> Variables:
@@ -141,6 +148,19 @@ def check_contract(launch: Launch, config: Variables) -> None:
             f"the build requires {', '.join(missing)}, which the config does not have",
             hint=f"`deploy config set {missing[0]}=…`, or a source under `config` of the target in deploy.yaml",
             details={"missing": missing},
+        )
+
+
+def check_routed(launch: Launch, router: Router) -> None:
+    """Refuse a router for a process type that is not there, or that takes no requests."""
+    if not router.kind:
+        return
+    taking = [kind.name for kind in launch.processes if kind.binds_port]
+    if router.type not in taking:
+        known = router.type in {kind.name for kind in launch.processes}
+        raise SettingsError(
+            f"router.type: {router.type} {'takes no requests' if known else 'is no process type of the build'}",
+            hint=f"`router.type` may be {' or '.join(taking)}" if taking else "no type of the build binds a port",
         )
 
 

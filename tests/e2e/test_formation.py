@@ -117,3 +117,11 @@ def test_a_holder_that_falls_silent_loses_the_lock(deployed, tiny):
     _, err = holder.communicate(timeout=60)
     assert holder.returncode not in (0, None), err
     assert deployed.differences() == []
+
+
+def test_a_type_that_the_formation_forgot_is_told_of(deployed, tiny, fast):
+    settings = fast.format(app="tiny", port=deployed.port, more="targets:\n  local:\n    formation: {web: 1}\n")
+    tiny.settings(settings)
+    assert "does not name worker" in deployed.run("release").err
+    tiny.settings(settings.replace("{web: 1}", "{web: 1, worker: 0}"))
+    assert "worker" not in deployed.run("release").err

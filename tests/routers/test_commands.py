@@ -90,6 +90,17 @@ def test_the_routed_type_may_have_another_name(routed, program):
     assert routed.json("status")["hosts"][0]["drift"] == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"), [("wen", "wen is no process type of the build"), ("worker", "worker takes no requests")]
+)
+def test_a_route_to_what_takes_no_requests_is_refused(app, program, kind, told):
+    app.tiny.settings(SETTINGS + router_of(program).replace("router: {", f"router: {{type: {kind}, "))
+    result = app.run("ship")
+    assert result.code == 2
+    assert f"router.type: {told}" in result.err
+    assert "`router.type` may be web" in result.err
+
+
 def test_maintenance_is_put_on_and_taken_off(routed, program, tmp_path):
     assert routed.deploy("maintenance", "on", "--message", "Back at noon", "--retry-after", "90s") == "local"
     answer = get(program.port)
