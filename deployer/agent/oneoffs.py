@@ -12,7 +12,6 @@ import fcntl
 import glob
 import json
 import os
-import signal
 import time
 from typing import Any, Optional
 
@@ -24,6 +23,7 @@ from deployer.core.formation import Process
 from deployer.core.message import message
 from deployer.core.names import release_name
 from deployer.core.oneoffs import KIND
+from deployer.core.signals import signal_name
 
 FOLDER, WANTED, STARTED, ENDED, LOCK = "run/oneoffs", "wanted.json", "started.json", "ended.json", "lock"
 CUT_OFF = "was cut off, and nobody saw how"
@@ -127,7 +127,7 @@ def sentence(one: OneOff, code: str, status: str, result: str = "") -> str:
 
 def words(returncode: int) -> tuple[str, str]:
     """Systemd's words for what a parent hears of its child."""
-    return ("killed", signal.Signals(-returncode).name[3:]) if returncode < 0 else ("exited", str(returncode))
+    return ("killed", signal_name(-returncode)) if returncode < 0 else ("exited", str(returncode))
 
 
 def living(files: Layout) -> list[tuple[OneOff, int]]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = "run/scheduled"
 DONE, LOCK, ENDED = ".done-", ".lock-", ".ended-"
+YOUNG = 60.0  # seconds in which a file may still be being written
 LATE, AHEAD = 60.0, 3600.0  # seconds: what is caught up on, and what is a clock that was wrong
 
 
@@ -88,9 +89,14 @@ def remove(files: Layout, kind: str) -> None:
 
 
 def sweep(files: Layout) -> None:
-    """Remove what a kill has left half written; only the holder of the target's lock may."""
+    """Remove what a kill has left half written; only the holder of the target's lock may.
+
+    What is written without that lock, by a run or for one, may be just getting its name.
+    """
     for path in (files.root / FOLDER).glob(f"{durable.TEMPORARY}*"):
-        durable.remove(path, name="sweep")
+        with contextlib.suppress(FileNotFoundError):  # it has it now
+            if abs(time.time() - path.lstat().st_mtime) > YOUNG:
+                durable.remove(path, name="sweep")
 
 
 def done_with(files: Layout, kind: str, moment: float) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from deployer.agent.lock import alone
 from deployer.agent.python import interpreter
 from deployer.agent.scheduled import Job
 from deployer.core.formation import Process
+from deployer.core.signals import signal_name
 
 LONGEST_LOG, KEPT_LOGS = 10 << 20, 3
 
@@ -75,7 +75,7 @@ def _run(files: Layout, job: Job) -> None:
     record = started.read(str(files.root), started.scheduled_key(job.type))
     if record is not None and record.pid == process.pid:
         leftovers.end(record)
-    how = ("exited", str(code)) if code >= 0 else ("killed", _name(-code))
+    how = ("exited", str(code)) if code >= 0 else ("killed", signal_name(-code))
     _tell(files, job.type, job.release, "", *how)
 
 
@@ -99,10 +99,3 @@ def _rotate(log: str) -> None:
     for number in range(KEPT_LOGS, 0, -1):
         with contextlib.suppress(FileNotFoundError):
             os.rename(f"{log}.{number - 1}" if number > 1 else log, f"{log}.{number}")
-
-
-def _name(number: int) -> str:
-    try:
-        return signal.Signals(number).name[3:]
-    except ValueError:
-        return f"#{number}"

@@ -148,13 +148,9 @@ def _how(status: int, *, want_of_memory: bool) -> str:
     if want_of_memory:
         return "was killed for want of memory"
     if os.WIFSIGNALED(status):
-        import signal  # noqa: PLC0415 - the launcher has no use for it
+        from deployer.core.signals import signal_name  # noqa: PLC0415 - the launcher has no use for it
 
-        number = os.WTERMSIG(status)
-        try:
-            return f"was killed by {signal.Signals(number).name}"
-        except ValueError:
-            return f"was killed by signal {number}"
+        return f"was killed by SIG{signal_name(os.WTERMSIG(status))}"
     return f"exited with code {os.WEXITSTATUS(status)}"
 
 

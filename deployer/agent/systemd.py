@@ -7,7 +7,6 @@ point is mended by the next one.
 
 from __future__ import annotations
 
-import signal
 import time
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
@@ -23,6 +22,7 @@ from deployer.core.errors import RunFailed
 from deployer.core.formation import TURNS, Process
 from deployer.core.manifest import ProcessType
 from deployer.core.names import ONE_OFF
+from deployer.core.signals import signal_name
 from deployer.core.strategy import SOCKET
 
 GRACE = 10.0
@@ -284,16 +284,9 @@ def _state(unit: Mapping[str, str], *, wanted: bool, launched: bool, recorded: b
 def _ended(unit: Mapping[str, str], record: Optional[started.Started]) -> str:
     """How its main process has ended, as systemd itself still knows; not counting what held it back."""
     code = {"1": "exited", "2": "killed", "3": "dumped"}.get(unit["ExecMainCode"], "")
-    status = unit["ExecMainStatus"] if code == "exited" else _signal(int(unit["ExecMainStatus"] or 0))
+    status = unit["ExecMainStatus"] if code == "exited" else signal_name(int(unit["ExecMainStatus"] or 0))
     begun = max(_epoch(unit["ExecMainStartTimestampMonotonic"]), record.at if record else 0.0)
     return endings.sentence(unit["Result"], code, status, _epoch(unit["ExecMainExitTimestampMonotonic"]) - begun)
-
-
-def _signal(number: int) -> str:
-    try:
-        return str(signal.Signals(number).name)[3:]
-    except ValueError:
-        return f"#{number}"
 
 
 def _epoch(monotonic: str) -> float:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from deployer.core.errors import BuildFailed
+from deployer.core.signals import signal_name
 
 TAIL = 30
 GRACE = 3  # seconds between SIGTERM and SIGKILL when the user interrupts
@@ -98,7 +99,7 @@ class Bench:
                 raise
         code = process.wait()
         if code:
-            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            how = f"was killed by SIG{signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
             raise BuildFailed(f"{self.hidden(name)} {how}", output="\n".join(tail), details={"exit_code": code})
 
     def _follow(self, process: subprocess.Popen[bytes], tail: deque[str]) -> None:

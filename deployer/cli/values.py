@@ -28,11 +28,13 @@ def given(arguments: Sequence[str]) -> dict[str, Secret]:
             raise UsageError(f"{shown} is no name for a variable", hint="say NAME=value, NAME=@file, NAME=- or NAME")
         if name in found:
             raise UsageError(f"{name} is given twice", hint="")
-        if value == "-" or not equals:
-            if reading and not (_asks() and not equals):
+        if not equals:
+            value = _asked(name)
+        elif value == "-":
+            if reading:
                 raise UsageError(f"{reading} and {name} cannot both come from standard input", hint="")
             reading = name
-            value = _asked(name) if not equals and _asks() else _read_all()
+            value = _read_all()
         elif value.startswith("@"):
             value = file_text(value[1:])
         wrong = dotenv.unfit(name, value)
@@ -55,11 +57,12 @@ def _read_all() -> str:
     return file_text("-").removesuffix("\n").removesuffix("\r")
 
 
-def _asks() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
 def _asked(name: str) -> str:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError(
+            f"there is no terminal to ask for the value of {name}",
+            hint=f"say {name}=VALUE, {name}=- (from standard input) or {name}=@FILE",
+        )
     try:
         return getpass.getpass(f"{name} (not shown): ", stream=sys.stderr)
     except EOFError:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from deployer.agent import events, procfs, scheduled, schedules, stage, started
+from deployer.agent import durable, events, procfs, scheduled, schedules, stage, started
 from deployer.agent.layout import Layout
 from deployer.agent.supervisor import Supervisor
 from deployer.core.formation import Process
@@ -170,6 +172,41 @@ def test_doing_it_twice_changes_nothing(files, manager):
     assert {path: at for path, at in after.items() if path in before and path.suffix != ".pid"} == {
         path: at for path, at in before.items() if path.suffix != ".pid"
     }
+
+
+def half_written(files: Layout, kind: str, age: float) -> Path:
+    """What was begun to be noted of a type so many seconds ago."""
+    folder = files.root / scheduled.FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{durable.TEMPORARY}{scheduled.DONE}{kind}-77"
+    path.touch()
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def test_what_a_run_is_just_writing_is_not_swept(files):
+    old, young = half_written(files, "old", 100), half_written(files, "young", 1)
+    scheduled.sweep(files)
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+SWEEP = """\
+import sys
+from pathlib import Path
+from deployer.agent import scheduled
+from deployer.agent.layout import Layout
+scheduled.sweep(Layout(Path(sys.argv[1]), "shop", "local"))
+"""
+
+
+def test_a_sweep_bears_that_something_gets_its_name_meanwhile(files):
+    path = half_written(files, "report", 100)
+    environ = {**os.environ, "DEPLOYER_FAULT": "sweep.unlink:1:stop"}
+    with subprocess.Popen([sys.executable, "-c", SWEEP, files.root], env=environ) as sweeper:
+        wait_for(lambda: procfs.stat(sweeper.pid).state == "T")
+        path.rename(path.with_name("named"))
+        sweeper.send_signal(signal.SIGCONT)
+    assert sweeper.returncode == 0
 
 
 class TestTheEmbeddedManager:

@@ -151,8 +151,10 @@ def test_a_failure_names_the_command_its_code_and_its_last_lines(folder):
 
 
 def test_a_command_that_was_killed_says_by_what(folder):
-    with pytest.raises(BuildFailed, match="killed by SIGKILL"):
-        Room(folder).bench(["sh", "-c", "kill -9 $$"])
+    room = Room(folder)
+    for number, name in ((9, "SIGKILL"), (35, r"SIGRTMIN\+1")):
+        with pytest.raises(BuildFailed, match=f"killed by {name}"):
+            room.bench(["sh", "-c", f"kill -{number} $$"])
 
 
 def test_a_missing_program_is_named(folder):

@@ -40,8 +40,9 @@ def test_a_value_comes_from_the_argument_a_file_or_standard_input(tmp_path):
     ]
 
 
-def test_a_bare_name_reads_standard_input_where_nobody_can_be_asked():
-    assert given("A", stdin="secret\n") == "A: b'secret'\n"
+@pytest.mark.parametrize("stdin", ["", "secret\n"])
+def test_a_bare_name_is_refused_where_nobody_can_be_asked(stdin):
+    assert given("A", stdin=stdin) == "error: there is no terminal to ask for the value of A"
 
 
 @pytest.mark.parametrize(

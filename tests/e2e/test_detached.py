@@ -57,6 +57,12 @@ def test_it_goes_on_and_its_output_and_its_end_are_kept(shipped, tmp_path):
     assert shipped.differences() == []
 
 
+def test_an_end_by_any_signal_is_noted(shipped):
+    shipped.deploy("exec", "-d", "--", "sh", "-c", "kill -35 $$")
+    (end,) = eventually(lambda: ends(shipped, "run.1"), what="its end")
+    assert end.startswith("run.1: was killed by SIGRTMIN+1 after ")
+
+
 def test_a_number_is_never_given_again(shipped):
     assert [shipped.deploy("exec", "-d", "--", "true") for _ in range(3)] == ["run.1", "run.2", "run.3"]
     together = [shipped.start("exec", "-d", "--", "true") for _ in range(4)]

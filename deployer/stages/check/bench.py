@@ -26,6 +26,7 @@ from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 from deployer.core.secret import Secret
+from deployer.core.signals import signal_name
 from deployer.core.strategy import SOCKET
 from deployer.core.turn import TURN
 
@@ -222,7 +223,4 @@ def ending(code: int | None) -> str:
         return "is alive"
     if code >= 0:
         return f"exited with code {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
+    return f"was killed by SIG{signal_name(-code)}"
