@@ -58,8 +58,7 @@ def release(
     manifest = delivery.manifest(target, build)
     launch = wire.decode(Launch, manifest.launch)
     check_contract(launch, config)
-    check_routed(launch, target.settings.router)
-    _tell_what_cannot_be(target, launch)
+    _check_wishes(target, launch)
     spec = _spec(target, launch, config, build, commit)
     name, previous = names.release_name(spec.version), target.ledger.newest
     target.report(Event(STEP, f"releasing {name}"))
@@ -90,9 +89,10 @@ def _append(target: Target, name: str, body: Mapping[str, object]) -> None:
     target.fleet.missing.update(lost)
 
 
-def _tell_what_cannot_be(target: Target, launch: Launch) -> None:
-    """Warn of a way to replace processes that was wished for and cannot be had, and of types that were forgotten."""
+def _check_wishes(target: Target, launch: Launch) -> None:
+    """Refuse a router that nothing could answer; warn of an `update` that cannot be had, and of forgotten types."""
     router = target.settings.router
+    check_routed(launch, router)
     for kind in launch.processes:
         routed = bool(router.kind) and kind.name == router.type
         if kind.update in turnover.BESIDE and strategy.stuck(kind, routed=routed):

@@ -43,6 +43,8 @@ def test_a_pid_file_is_one_that_names_the_process(tmp_path):
     (tmp_path / "ours.pid").write_text(f"{os.getpid()}\n")
     (tmp_path / "others.pid").write_text("1\n")
     (tmp_path / "notes.pid").write_text("x" * 100)
+    os.mkfifo(tmp_path / "pipe.pid")  # which nobody writes to
+    (tmp_path / "elsewhere.pid").symlink_to(tmp_path / "ours.pid")
     assert tree.pid_files([tmp_path], [os.getpid()]) == [str(tmp_path / "ours.pid")]
 
 

@@ -22,6 +22,7 @@ HEADERS = {"Host": "localhost", "User-Agent": "deployer", "Connection": "close"}
 PATIENCE = 5.0  # seconds to catch a request under way
 TRIALS, ENOUGH = 9, 2.0  # answers, or seconds, after which a path's own time is known
 LONGEST = 10.0  # seconds for a first answer
+PART = 1 << 16  # bytes that are read at once
 SETTLE = 0.02  # what was answered before the freeze arrives within this time
 
 
@@ -66,9 +67,10 @@ class Callers:
         self._ending.set()
 
     def join(self) -> None:
-        """Wait until the last request has ended."""
+        """Wait until the last request has ended; one whose answer goes on for ever is given up."""
+        deadline = time.monotonic() + self._patience + LONGEST
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _call(self, number: int) -> None:
         while not self._ending.is_set():
@@ -83,7 +85,7 @@ class Callers:
             connection.connect()
             request.port = connection.sock.getsockname()[1]
             connection.request("GET", self._path, headers=HEADERS)
-            connection.getresponse().read()
+            _read(connection.getresponse(), self._patience)
         except TimeoutError:
             return "got no answer in time"
         except http.client.IncompleteRead:
@@ -105,6 +107,14 @@ def slowest(address: str, port: int, paths: Sequence[str], patience: float) -> t
     )
 
 
+def _read(answer: http.client.HTTPResponse, patience: float) -> None:
+    """Read all of an answer; `TimeoutError` if it has no end within so many seconds."""
+    deadline = time.monotonic() + patience
+    while answer.read1(PART):
+        if time.monotonic() > deadline:
+            raise TimeoutError
+
+
 def _took(address: str, port: int, path: str, patience: float) -> float:
     """The seconds of its quickest answer, which is what it takes on a machine with other work too; 0 for none."""
     took: list[float] = []
@@ -113,7 +123,7 @@ def _took(address: str, port: int, path: str, patience: float) -> float:
         connection = http.client.HTTPConnection(address, port, timeout=min(patience, LONGEST))
         try:
             connection.request("GET", path, headers=HEADERS)
-            connection.getresponse().read()
+            _read(connection.getresponse(), min(patience, LONGEST))
         except (OSError, http.client.HTTPException):
             return 0
         finally:
