@@ -81,5 +81,5 @@ def _seen(instance: Instance) -> requests.Seen:
         port=process.port,
         since=instance.since,
         restarts=instance.restarts,
-        reason=instance.reason,
+        reason="" if instance.state == STOPPING else instance.reason,  # a shell in front may be gone: not so the rest
     )

@@ -47,7 +47,7 @@ def slow(deployed, tiny, done):
         (deployed.folder / "worker.py").write_text(WORKER)
         python = web.split(": ", 1)[1].split(" server.py")[0]
         tiny.settings(
-            SETTINGS.format(port=deployed.port, command=f"exec {python} worker.py {done}", update=update, stop=stop)
+            SETTINGS.format(port=deployed.port, command=f"true && {python} worker.py {done}", update=update, stop=stop)
         )
         return deployed
 
@@ -65,6 +65,7 @@ def test_old_workers_may_finish_while_the_new_ones_work(slow, tiny, done):
     tiny.say("second")
     deployed.deploy("ship")
     assert rows(deployed, "worker.1") == [("v1", "draining"), ("v2", "up")]
+    assert "killed" not in deployed.deploy("ps"), "a shell in front of it has ended, and is not what works"
     assert deployed.differences() == [], "what is draining is as it should be"
     deployed.deploy("prune", "--keep", "1")
     assert (deployed.root / "releases" / "v1").is_dir(), "its release stays as long as it lives"
@@ -135,5 +136,5 @@ def test_what_does_not_stop_in_time_is_killed_though_nobody_waits(slow, tiny):
     old = next(row["pid"] for row in deployed.json("ps")["processes"] if row["process"] == "worker.1")
     tiny.say("second")
     deployed.deploy("ship")
-    eventually(lambda: not os.path.exists(f"/proc/{old}"))
-    assert rows(deployed, "worker.1") == [("v2", "up")]
+    eventually(lambda: rows(deployed, "worker.1") == [("v2", "up")])
+    assert not os.path.exists(f"/proc/{old}")
