@@ -13,7 +13,7 @@ import os
 import time
 from typing import Any, Callable, Iterable, Optional, Sequence
 
-from deployer.agent import durable
+from deployer.agent import durable, sockets
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.routers import RouterProgram, router_of
@@ -44,9 +44,22 @@ def check(files: Layout, spec: Spec, processes: Optional[Iterable[Process]] = No
     Where none of `processes` is routed to, none is needed.
     """
     if spec.router.own and (processes is None or upstreams(spec, processes)):
-        problem = router_of(files, spec.router).hindrance()
+        problem = router_of(files, spec.router).hindrance() or _taken(files, spec.router)
         if problem:
             raise RunFailed(problem[0], hint=problem[1])
+
+
+def _taken(files: Layout, router: Router) -> tuple[str, ...]:
+    """Who else listens where the router is to, as far as we may know; nobody, where it has had the route already."""
+    known = stored(files)
+    had = known is not None and (*_place(known.router), known.router.port) == (*_place(router), router.port)
+    if had or not router.port:
+        return ()
+    pid, name = sockets.owner(router.port) or (0, "")
+    if not pid or name == router.kind:
+        return ()
+    told = f"port {router.port}, where {router.kind} is to listen, is held by {name} (pid {pid})"
+    return told, "stop it, or give `router.port` another one in deploy.yaml"
 
 
 def health(spec: Spec, router: Router) -> str:

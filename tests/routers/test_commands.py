@@ -1,5 +1,7 @@
 """The app behind a router, as its operator sees it: ship, maintenance, router show."""
 
+import socket
+
 import pytest
 
 from tests.apps.tiny import tiny_app
@@ -144,6 +146,17 @@ def test_a_router_that_lost_its_route_is_drift_and_told_again(routed, program):
     assert get(program.port).body.strip() == "first"
     for words in (("router", "show"), ("status",)):
         routed.deploy(*words)
+
+
+def test_a_port_that_is_somebody_elses_stops_a_release_before_anything_is_touched(routed, program):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        routed.tiny.settings((SETTINGS + router_of(program)).replace(str(program.port), str(port), 1))
+        result = routed.run("ship")
+    assert result.code == 30
+    assert f"port {port}, where {program.kind} is to listen, is held by" in result.err
+    assert [event["event"] for event in routed.json("events")["events"]].count("switched") == 1
+    assert get(program.port).body.strip() == "first"
 
 
 def test_a_router_that_does_not_run_stops_a_release_before_anything_is_touched(routed, program):
