@@ -105,6 +105,9 @@ def run(before: list[str], words: list[str]) -> int:
 
 
 def _run(before: list[str], words: list[str], screen: Screen) -> int:
+    if not words:
+        with _typed(options.shared, "deploy").make_context("deploy", before):  # a mistake in them is told first
+            raise UsageError("which command?")
     name, rest = _named(words)
     command = load(name)
     with command.make_context(f"deploy {name}", [*before, *rest]) as context, progress.shown(screen) as shown:
@@ -128,9 +131,11 @@ def _run(before: list[str], words: list[str], screen: Screen) -> int:
 
 
 def _named(words: list[str]) -> tuple[str, list[str]]:
-    if not words:
-        raise UsageError("which command?")
     found = table.resolve(words)
+    if found is None and (names := table.below(words[0])):
+        said = " ".join(words[:2])
+        ways = " or ".join(f"`deploy {name}`" for name in names)
+        raise UsageError(f"there is no command {said!r}" if words[1:] else f"`{said}` what?", hint=f"say {ways}")
     if found is None:
         near = " or ".join(f"`deploy {name}`" for name in table.similar(words[0]))
         raise UsageError(f"there is no command {words[0]!r}", hint=f"did you mean {near}?" if near else None)

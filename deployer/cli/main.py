@@ -25,7 +25,9 @@ def main() -> int:
         from deployer import __version__
 
         return _say(f"deploy {__version__}\n")
-    if not words and "--json" not in before:
+    if words and table.resolve(words) is None and table.below(words[0]) and {"-h", "--help"} & set(words[1:]):
+        return _say(table.group(words[0]))
+    if not arguments:
         sys.stderr.write(table.overview())
         return 2
     try:

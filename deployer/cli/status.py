@@ -19,9 +19,10 @@ HEAD = ["host", "current", "processes", "drift"]
 
 
 def status(ctx: typer.Context) -> int:
-    """Compare the ledger, `current`, what runs, and what the router has.
+    """Compare the ledger, `current` and what runs.
 
-    Exit code 50 where they differ, 40 where a host cannot be reached and all others are well.
+    And what the routers have. Exit code 50 where they differ, 40 where a host cannot be reached and all others are
+    well.
     """
     from deployer.stages import view
 

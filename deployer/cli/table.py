@@ -96,6 +96,14 @@ def overview() -> str:
     return "\n".join([SYNOPSIS, *(f"{group}:\n{''.join(lines)}" for group, lines in groups.items()), OPTIONS])
 
 
+def group(name: str) -> str:
+    """What `deploy maintenance --help` prints: the commands below a word that is no command by itself."""
+    names = below(name)
+    width = max(len(command) for command in names)
+    lines = "".join(f"  deploy {command:<{width}}  {COMMANDS[command][3]}\n" for command in names)
+    return f"Usage: deploy {name} COMMAND [ARGUMENTS]\n\nCommands:\n{lines}"
+
+
 def split(arguments: list[str]) -> tuple[list[str], list[str]]:
     """The global options before the command, and the command with all that follows it."""
     index = 0

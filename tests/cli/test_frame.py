@@ -86,6 +86,28 @@ def test_help_of_a_command_can_be_asked_in_either_way():
     assert deploy("help", "completion").stdout == deploy("completion", "--help").stdout
 
 
+def test_an_option_that_nobody_knows_is_named_without_a_command_too():
+    done = deploy("--nope")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: No such option: --nope")
+    assert "Usage:" not in done.stderr
+    assert "error: which command?" in deploy("-q").stderr
+
+
+@pytest.mark.parametrize("name", ["maintenance", "router", "ledger", "export"])
+def test_a_word_that_has_commands_below_it_has_help(name):
+    shown = deploy(name, "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == deploy("help", name).stdout
+    for command in table.below(name):
+        assert f"deploy {command} " in shown.stdout
+        assert table.COMMANDS[command][3] in shown.stdout
+    for words in ([name], [name, "nope"]):
+        done = deploy(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"`deploy {table.below(name)[0]}`" in done.stderr
+
+
 def test_a_mistyped_command_is_answered_with_the_likely_one():
     done = deploy("stauts")
     assert done.returncode == 2
