@@ -43,6 +43,7 @@ def dev(
     planned = development.processes(kinds, chosen, variables, port=first)
     if not planned:
         raise UsageError("that is no process at all", hint="say `-m all=1`")
+    development.check_ports(planned)
     together = Together(call.screen)
     for process in planned:
         environ = {**call.environ, **process.variables}

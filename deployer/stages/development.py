@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer import settings as settings_
-from deployer.core import dotenv, procfile
+from deployer.agent import sockets
+from deployer.core import dotenv, plain, procfile
 from deployer.core.errors import SettingsError, UsageError
 from deployer.core.formation import FIRST_PORT, LAST_PORT, MOST, TYPE_STEP, no_such_type
 from deployer.core.manifest import ProcessType
@@ -19,11 +20,15 @@ ALL = "all"  # Foreman's word for every type
 
 @dataclass(frozen=True)
 class Planned:
-    """A process that is to run: `web.1`, its command for a shell, and what its environment has besides the caller's."""
+    """A process that is to run: `web.1`, its command for a shell, and what its environment has besides the caller's.
+
+    `binds` is whether it is known to listen on its port.
+    """
 
     name: str
     command: str
     variables: Mapping[str, str]
+    binds: bool
 
 
 def types(settings: Settings) -> list[ProcessType]:
@@ -34,7 +39,11 @@ def types(settings: Settings) -> list[ProcessType]:
     if not found:
         hint = "write one: `web: COMMAND`. What a pack adds by convention only a build knows"
         raise SettingsError(f"there is no {PROCFILE} with a process type in {settings.folder}", hint=hint)
-    return [kind for kind in found if not kind.schedule]
+    lasting = [kind for kind in found if not kind.schedule]
+    if not lasting:
+        where = "there is no Procfile, and deploy.yaml" if declared is None else f"{settings.folder / PROCFILE}"
+        raise SettingsError(f"{where} has only process types with a schedule", hint="`deploy dev` runs none of those")
+    return lasting
 
 
 def variables(settings: Settings, path: str | None) -> dict[str, str]:
@@ -76,12 +85,27 @@ def processes(
     return [
         Planned(
             f"{kind.name}.{number}",
-            kind.command,
+            plain.direct(kind.command),
             {**variables, "PORT": str(port + TYPE_STEP * place + number - 1), "PS": f"{kind.name}.{number}"},
+            kind.binds_port,
         )
         for place, kind in enumerate(kinds)
         for number in range(1, formation.get(kind.name, 0) + 1)
     ]
+
+
+def check_ports(planned: Iterable[Planned]) -> None:
+    """Refuse what would find its port taken: what the app itself says of that names nobody."""
+    for process in planned:
+        port = int(process.variables["PORT"])
+        if process.binds and not sockets.free(port):
+            pid, name = sockets.owner(port) or (0, "")
+            by = f"{name} (pid {pid})" if pid else "another program"
+            other = 6000 if port < 6000 else FIRST_PORT
+            raise UsageError(
+                f"port {port}, which {process.name} would have, is held by {by}",
+                hint=f"`deploy dev -p {other}` begins at another port; or end what holds it",
+            )
 
 
 def first_port(*wishes: str | None) -> int:

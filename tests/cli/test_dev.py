@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -149,7 +151,36 @@ def test_it_says_what_is_wrong_with_what_was_asked(tree):
         result = deploy("dev", *words, cwd=tree)
         assert (result.returncode, told in result.stderr + result.stdout) == (code, True), result
     (tree / "Procfile").unlink()
-    assert "Procfile" in deploy("dev", cwd=tree).stderr
+    assert "there is no Procfile" in deploy("dev", cwd=tree).stderr
+    scheduled = "processes: {clock: {command: tick, schedule: hourly}}"
+    (tree / "deploy.yaml").write_text(f"app: tiny\n{scheduled}\n")
+    result = deploy("dev", cwd=tree)
+    assert (result.returncode, "there is no Procfile" in result.stderr) == (2, True), result
+
+
+def test_a_port_that_another_program_holds_is_refused_and_its_holder_named(tree):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = deploy("dev", "--port", str(port), cwd=tree)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert f"port {port}, which web.1 would have, is held by " in result.stderr
+        assert f"(pid {os.getpid()})" in result.stderr
+        assert "`deploy dev -p " in result.stderr
+    (tree / "Procfile").write_text("worker: echo $PORT\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # what listens on nothing finds nothing taken
+        assert deploy("dev", "--port", str(taken.getsockname()[1]), cwd=tree).returncode == 0
+
+
+def test_a_worker_that_ends_well_when_it_is_asked_to_is_told_so(tree):
+    program = "import signal, sys, time\nsignal.signal(signal.SIGINT, lambda *_: None)\n"
+    program += "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nopen('at', 'w').write('0\\n')\ntime.sleep(100)\n"
+    (tree / "worker.py").write_text(program)
+    (tree / "Procfile").write_text(f"worker: {sys.executable} worker.py\n")
+    running = started(tree)
+    pids(tree, "at")
+    running.send_signal(signal.SIGINT)
+    written, _ = running.communicate(timeout=30)
+    assert "worker.1 stopped (rc=0)" in written
 
 
 def test_names_are_in_colour_on_a_terminal_alone(tree):
