@@ -83,7 +83,10 @@ def only(call: Call, host: str | None) -> Narrow | None:
 
     if host is None:
         return None
-    chosen = settings.narrowed(settings.target(call.project.settings, call.target), [host], None).chosen
+    target = settings.target(call.project.settings, call.target)
+    if target.is_local:
+        raise UsageError(f"--host {host}: the target `local` is this machine alone", hint="leave --host out")
+    chosen = settings.narrowed(target, [host], None).chosen
     if len(chosen) != 1:
         raise UsageError(f"--host {host} names {len(chosen)} hosts", hint="name one, or say --all")
     return settings.Narrow(chosen)

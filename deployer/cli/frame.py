@@ -101,7 +101,7 @@ def run(before: list[str], words: list[str]) -> int:
         with interrupts.raised():
             return _run(before, words, screen)
     except BaseException as error:  # noqa: BLE001 - nothing passes unseen: this is where every end gets its exit code
-        return _ended(error, screen)
+        return _ended(error, screen, words)
 
 
 def _run(before: list[str], words: list[str], screen: Screen) -> int:
@@ -156,14 +156,14 @@ def _enter(directory: str) -> None:
         raise UsageError(f"-C {directory}: {error.strerror}", hint="") from error
 
 
-def _ended(error: BaseException, screen: Screen) -> int:
+def _ended(error: BaseException, screen: Screen, words: list[str]) -> int:
     if isinstance(error, typer.Exit):
         return error.exit_code
     if isinstance(error, typer.Abort):
         return failure.show(KeyboardInterrupt(), screen)
     refused = cast("type[Exception]", typer.BadParameter.__mro__[1])  # click's UsageError, wherever typer keeps it
     if isinstance(error, refused):
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context is not None else "deploy"
+        found = table.resolve(words) if words else None  # the error does not always know
+        path = f"deploy {found[0]}" if found else "deploy"
         return failure.show(failure.usage(error.format_message(), path), screen)  # type: ignore[attr-defined]
     return failure.show(error, screen)

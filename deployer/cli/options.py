@@ -32,7 +32,7 @@ def release_number(option: str, text: str | None) -> int | None:
 def number(option: str, text: str) -> int:
     """A count; `UsageError` for anything else."""
     if not text.isdecimal() or len(text) > 9:
-        raise UsageError(f"{option}: {text!r} is no number", hint="")
+        raise UsageError(f"{option}: {text!r} is no number", hint=f"say {option} 20")
     return int(text)
 
 

@@ -45,8 +45,16 @@ def status(ctx: typer.Context) -> int:
     if not differing:
         return failure.answer(call.screen, document, lines, missing)
     told = "; ".join(f"{h.host}: {h.error or ', '.join(h.drift)}" for h in hosts if h.error or h.drift)
-    error = Drift(f"{name} is not as the ledger says: {told}", hint="`deploy converge` mends it")
+    error = Drift(f"{name} is not as the ledger says: {told}", hint=_hint(differing))
     return failure.found(error, call.screen, document, lines)
+
+
+def _hint(differing: list[HostStatus]) -> str:
+    """What to do: to launch anew what ends by itself would change nothing."""
+    ending = [process for host in differing for process in host.ending]
+    if len(ending) < sum(len(host.drift) for host in differing):
+        return "`deploy converge` mends it"
+    return f"`deploy logs {ending[0]}` tells why; `deploy rollback` goes back"
 
 
 def _document(host: HostStatus) -> dict[str, Any]:

@@ -248,11 +248,14 @@ class Record:
 
     def _made(self, values: dict[str, Any], entries: dict[str, Node], node: Node, at: str, mistakes: Mistakes) -> Any:
         usable = {name: value for name, value in values.items() if value is not WRONG}
+        wrong = len(usable) < len(values)
         for name, text in self.check(usable):
+            if wrong and not name:  # what seems to be missing may be what is wrong, and that is told already
+                continue
             inner = entries.get(name)
             mistakes.add(inner.key_line or inner.line if inner else node.line, step(at, name) if name else at, text)
         missing = any(key.required and key.name not in values for key in self.keys)
-        if len(usable) < len(values) or missing or (self.one and len(usable) != 1):
+        if wrong or missing or (self.one and len(usable) != 1):
             return WRONG
         if self.placed:
             usable["at"] = mistakes.place(node.key_line or node.line, at)

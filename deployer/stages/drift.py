@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from deployer.core import requests
 from deployer.core.ledger import MOVE, Ledger
-from deployer.core.requests import DRAINING, Looked, RouterSeen
+from deployer.core.requests import DRAINING, FAILING, Looked, RouterSeen
 from deployer.hosts.session import Session
 from deployer.stages import holders
 
 ALIVE = ("up", "starting", "scheduled")
+ENDING = ("crashed", FAILING)  # launched as it should be: what ends it is its own
 
 
 def looked(session: Session) -> tuple[Looked, RouterSeen]:
@@ -20,6 +21,13 @@ def looked(session: Session) -> tuple[Looked, RouterSeen]:
 def of_router(router: RouterSeen) -> list[str]:
     """What is wrong with a host's router, in words; nothing where it has what it was told."""
     return [f"its router: {router.drift}"] if router.drift else []
+
+
+def ending(ledger: Ledger, host: str, seen: Looked) -> list[str]:
+    """The processes that should run and end by themselves, each of them one difference of `found`."""
+    run = ledger.run_of(host)
+    wanted = {(name, run.release) for name in run.processes(host)} if run else set()
+    return [one.process for one in seen.processes if one.state in ENDING and (one.process, one.release) in wanted]
 
 
 def found(ledger: Ledger, host: str, seen: Looked, *, whole: bool = True) -> list[str]:

@@ -41,7 +41,8 @@ class Shown:
 class HostStatus:
     """How one host is: what `current` names, what runs, what differs, in the router too.
 
-    `error` says why nothing is known of a host that cannot be reached.
+    `error` says why nothing is known of a host that cannot be reached; `ending` are the processes that end by
+    themselves, each of them one difference.
     """
 
     host: str
@@ -51,6 +52,7 @@ class HostStatus:
     holder: str
     manager: str
     error: str = ""
+    ending: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def status(target: Target) -> list[HostStatus]:
     known = []
     for host, (seen, router) in target.ask(drift.looked).all().items():
         told = [*drift.found(target.ledger, host, seen), *drift.of_router(router)]
-        known.append(HostStatus(host, seen.current, seen.processes, told, seen.holder, seen.manager))
+        ending = tuple(drift.ending(target.ledger, host, seen))
+        known.append(HostStatus(host, seen.current, seen.processes, told, seen.holder, seen.manager, ending=ending))
     return known + [HostStatus(h, "", [], [], "", "", error.message) for h, error in target.fleet.missing.items()]
 
 

@@ -94,6 +94,24 @@ def test_an_option_that_nobody_knows_is_named_without_a_command_too():
     assert "error: which command?" in deploy("-q").stderr
 
 
+def test_an_option_without_its_value_points_to_the_help_of_its_command():
+    assert "hint: `deploy exec --help` says what it takes" in deploy("exec", "--stop").stderr
+    assert "hint: `deploy --help` says what it takes" in deploy("-t").stderr
+
+
+def test_the_host_of_a_target_without_hosts_is_answered_in_the_words_that_were_used(tmp_path):
+    (tmp_path / "deploy.yaml").write_text("app: tiny\n")
+    done = deploy("exec", "--host", "zz", "--", "true", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --host zz: the target `local` is this machine")
+    assert "--limit" not in done.stderr
+
+
+def test_a_number_that_is_none_comes_with_an_example(tmp_path):
+    (tmp_path / "deploy.yaml").write_text("app: tiny\n")
+    assert "hint: say --limit 20\n" in deploy("ps", "--limit", "x", cwd=tmp_path).stderr
+
+
 @pytest.mark.parametrize("name", ["maintenance", "router", "ledger", "export"])
 def test_a_word_that_has_commands_below_it_has_help(name):
     shown = deploy(name, "--help")

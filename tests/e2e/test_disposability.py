@@ -22,6 +22,7 @@ def test_a_process_that_ends_again_and_again_is_told_as_failing(deployed, tiny):
     status = deployed.run("status")
     assert status.code == 50
     assert "worker.1 is failing (exited with code" in status.out
+    assert "hint: `deploy logs worker.1` tells why; `deploy rollback` goes back" in status.err
 
 
 def test_a_process_that_had_to_be_killed_is_told_by_the_run_and_by_the_host(deployed, tiny):

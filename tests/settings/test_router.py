@@ -80,6 +80,13 @@ def test_what_makes_no_sense_is_told_with_its_place(text, said):
     assert caught.value.message.startswith("deploy.yaml:2: targets.p.router")
 
 
+@pytest.mark.parametrize("text", ["{kind: caddy, port: 0}", "{kind: caddy, domain: 'a b'}"])
+def test_what_is_there_and_wrong_is_not_told_as_missing_too(text):
+    with pytest.raises(SettingsError) as caught:
+        router(text)
+    assert "expected a `domain` or a `port`" not in caught.value.message
+
+
 def test_one_host_may_have_the_router_of_all_and_run_nothing():
     text = """
       hosts: [{host: "web[1:2]"}, {host: web3, address: 10.0.0.3}, {host: lb, runs: []}]
