@@ -31,11 +31,11 @@ def show_router(_: requests.ShowRouter, host: Host) -> requests.RouterSeen:
         return requests.RouterSeen("", "", [], routing.maintenance(host.files), "")
     program = router_of(host.files, known.router)
     closed = known.route.closed
-    at, drift, upstreams = "", "", known.route.upstreams if closed is None else ()
+    at, drift, hint, upstreams = "", "", "", known.route.upstreams if closed is None else ()
     try:
         shown = program.shown()
     except RunFailed as error:
-        drift = error.message
+        drift, hint = error.message, error.hint or ""
     else:
         if shown is None:
             drift = f"{known.router.kind} has no route of this target"
@@ -46,7 +46,7 @@ def show_router(_: requests.ShowRouter, host: Host) -> requests.RouterSeen:
         seen = [_seen_there(known, upstream) for upstream in upstreams]
     else:
         seen = [_seen(host, upstream, program.busy(upstream)) for upstream in upstreams]
-    return requests.RouterSeen(known.router.kind, at, seen, known.route.maintenance, drift)
+    return requests.RouterSeen(known.router.kind, at, seen, known.route.maintenance, drift, hint)
 
 
 def _seen(host: Host, upstream: Upstream, busy: int) -> requests.UpstreamSeen:

@@ -37,7 +37,9 @@ def show(ctx: typer.Context) -> int:
         return failure.answer(call.screen, document, lines, missing)
     hosts = [{"host": host, "ok": host not in wrong, "error": wrong.get(host)} for host in found]
     told = "; ".join(f"{host}: {drift}" for host, drift in wrong.items())
-    error = Drift(told, hint="`deploy restart` tells the router again", details={"hosts": hosts})
+    hints = [found[host].hint for host in wrong if found[host].hint]
+    hint = hints[0] if hints else "`deploy restart` tells the router again"
+    error = Drift(told, hint=hint, details={"hosts": hosts})
     return failure.found(error, call.screen, document, lines)
 
 

@@ -42,7 +42,8 @@ class UpstreamSeen:
 class RouterSeen:
     """`kind` is '' where this target has no route on this host; `at` is where the router listens.
 
-    `drift` says how what the router has differs from what it was told, '' if it does not.
+    `drift` says how what the router has differs from what it was told, '' if it does not; `hint` what to do where the
+    router itself cannot be asked.
     """
 
     kind: str
@@ -50,3 +51,4 @@ class RouterSeen:
     upstreams: list[UpstreamSeen]
     maintenance: Optional[Maintenance]
     drift: str
+    hint: str = ""

@@ -133,6 +133,15 @@ def test_what_the_router_has_is_shown(routed, program):
     assert "web.1" in table[1]
 
 
+def test_of_a_router_that_does_not_run_show_says_what_maintenance_says(routed, program):
+    if program.kind == "nginx":
+        pytest.skip("what nginx has stands in a file, whether it runs or not")
+    program.stop()
+    shown = routed.json("router", "show", code=50)["error"]["hint"]
+    assert shown == routed.json("maintenance", "on", code=30)["error"]["hint"]
+    assert "start it" in shown
+
+
 def test_a_router_that_lost_its_route_is_drift_and_told_again(routed, program):
     if program.kind == "nginx":
         (program.conf / "deployer-tiny.local.conf").unlink()
