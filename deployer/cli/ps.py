@@ -10,6 +10,7 @@ import typer
 from deployer.cli import failure
 from deployer.cli.call import Call
 from deployer.cli.display.screen import Screen
+from deployer.cli.display.visible import one_line
 from deployer.core.names import release_name
 
 if TYPE_CHECKING:
@@ -54,29 +55,28 @@ def document(rows: list[tuple[str, Seen]]) -> list[dict[str, Any]]:
 
 
 def lines(rows: list[tuple[str, Seen]], screen: Screen) -> list[str]:
-    """The table."""
-    return screen.table(
-        HEAD,
-        [
-            [
-                seen.process,
-                host,
-                release_name(seen.release),
-                _state(seen),
-                str(seen.pid or ""),
-                str(seen.port or ""),
-                screen.moment(_moment(seen)),
-                str(seen.restarts),
-            ]
-            for host, seen in rows
-        ],
-    )
+    """The table; a reason that the terminal would cut off stands in full on a line of its own, below its process."""
+    table = screen.table(HEAD, [_row(host, seen, _state(seen), screen) for host, seen in rows])
+    if screen.width is None or not any("…" in line for line in table):
+        return table
+    short = screen.table(HEAD, [_row(host, seen, seen.state, screen) for host, seen in rows])
+    below = [[f"  {_reason(seen)}"] if seen.reason else [] for _, seen in rows]
+    return [short[0], *(line for row, more in zip(short[1:], below, strict=True) for line in (row, *more))]
+
+
+def _row(host: str, seen: Seen, state: str, screen: Screen) -> list[str]:
+    moment = screen.moment(_moment(seen))
+    pid, port = str(seen.pid or ""), str(seen.port or "")
+    return [seen.process, host, release_name(seen.release), state, pid, port, moment, str(seen.restarts)]
 
 
 def _state(seen: Seen) -> str:
-    if not seen.reason:
-        return seen.state
-    return f"{seen.state} ({'restarted: ' if seen.state == 'up' and seen.restarts else ''}{seen.reason})"
+    return f"{seen.state} ({_reason(seen)})" if seen.reason else seen.state
+
+
+def _reason(seen: Seen) -> str:
+    """Why it is in that state, or how the one before it ended; nothing in it can play with the terminal."""
+    return one_line(f"{'restarted: ' if seen.state == 'up' and seen.restarts else ''}{seen.reason}")
 
 
 def _moment(seen: Seen) -> str:

@@ -64,6 +64,26 @@ def test_a_table_on_a_terminal_fits_eighty_columns():
     assert "…" in table[1]
 
 
+PROCESSES = """
+import os, sys
+from deployer.cli import ps
+from deployer.cli.display.screen import Screen
+from deployer.core.requests import Seen
+rows = [("local", Seen("clock.1", 3, "scheduled", 0, 0, 0, 0, "next 2026-11-22T23:30:00Z")),
+        ("local", Seen("web.1", 12, "draining", 1234567, 5000, 1, 0, "was killed: it did not stop in time")),
+        ("local", Seen("worker.1", 12, "up", 1234568, 5100, 1, 0, ""))]
+print("\\n".join(ps.lines(rows, Screen(sys.stdout, sys.stderr, os.environ))))
+"""
+
+
+def test_why_a_process_is_in_its_state_is_not_cut_off_on_a_terminal():
+    _, shown = on_a_terminal(PROCESSES)
+    assert "…" not in shown
+    assert re.search(r"clock\.1 .* scheduled .*\r?\n  next 2026-11-22T23:30:00Z\r?\n", shown)
+    assert re.search(r"web\.1 .* draining .*\r?\n  was killed: it did not stop in time\r?\n", shown)
+    assert "scheduled (next 2026-11-22T23:30:00Z)" in python(PROCESSES).stdout
+
+
 def test_what_a_program_prints_cannot_retitle_the_terminal():
     _, shown = on_a_terminal(WORK.replace(" 10%\\r100%", ""))
     assert "\x1b]0;" not in shown
