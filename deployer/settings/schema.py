@@ -218,7 +218,7 @@ TARGET = (
     Key("user", _USERNAME, "ssh's own configuration", "the user to log in as"),
     Key("path", _ABSOLUTE, "see below", "the folder on each host"),
     Key("formation", MapOf(_TYPE, Number(0, MOST), "process types to numbers"), "one of each type",
-        "how many processes of each type, on each host that runs the type"),
+        "how many processes of each type, on each host that runs the type; where it names some, others have none"),
     Key("config", ListOf(Record(_source, SOURCE, one=True, placed=True), "sources (file, command or env)"), "none",
         "where the variables come from; a later source wins, stored values (`deploy config set`) win over all"),
     Key("keep", Number(1, 1000), "5", "how many releases `deploy prune` leaves"),
