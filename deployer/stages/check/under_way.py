@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import http.client
 import signal
+import socket
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from deployer.stages.check import connections
 from deployer.stages.check.bench import Life
@@ -80,12 +82,12 @@ class Callers:
                 time.sleep(SETTLE)  # refused: as quick as that it would be nothing but load
 
     def _ask(self, request: Request) -> str:
-        connection = http.client.HTTPConnection(*self._where, timeout=self._patience)
+        connection = _Connection(*self._where, self._patience)
         try:
             connection.connect()
             request.port = connection.sock.getsockname()[1]
             connection.request("GET", self._path, headers=HEADERS)
-            _read(connection.getresponse(), self._patience)
+            _read(connection.getresponse())
         except TimeoutError:
             return "got no answer in time"
         except http.client.IncompleteRead:
@@ -107,12 +109,43 @@ def slowest(address: str, port: int, paths: Sequence[str], patience: float) -> t
     )
 
 
-def _read(answer: http.client.HTTPResponse, patience: float) -> None:
-    """Read all of an answer; `TimeoutError` if it has no end within so many seconds."""
-    deadline = time.monotonic() + patience
-    while answer.read1(PART):
-        if time.monotonic() > deadline:
+def _read(answer: http.client.HTTPResponse) -> None:
+    """Read all of an answer, and keep none of it."""
+    while answer.read(PART):
+        pass
+    if answer.length:  # the answer in parts says nothing of the part that is missing
+        raise http.client.IncompleteRead(b"", answer.length)
+
+
+class _Connection(http.client.HTTPConnection):
+    """One request's: the whole answer is to be there within `patience` seconds, however steadily it comes."""
+
+    def __init__(self, address: str, port: int, patience: float) -> None:
+        super().__init__(address, port, timeout=patience)
+        self._deadline = time.monotonic() + patience
+
+    def connect(self) -> None:
+        """Connect by a socket that knows the deadline."""
+        super().connect()
+        self.sock = _Socket(self.sock, self._deadline)
+
+
+class _Socket(socket.socket):
+    """Takes over a connection; nothing is received after `deadline` (`TimeoutError`)."""
+
+    def __init__(self, connected: socket.socket, deadline: float) -> None:
+        patience = connected.gettimeout()
+        super().__init__(fileno=connected.detach())
+        self.settimeout(patience)
+        self._deadline = deadline
+
+    def recv_into(self, *where: Any) -> int:
+        """What every reader of it calls."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
             raise TimeoutError
+        self.settimeout(left)
+        return super().recv_into(*where)
 
 
 def _took(address: str, port: int, path: str, patience: float) -> float:
@@ -120,10 +153,10 @@ def _took(address: str, port: int, path: str, patience: float) -> float:
     took: list[float] = []
     while len(took) < TRIALS and sum(took) < ENOUGH:
         began = time.monotonic()
-        connection = http.client.HTTPConnection(address, port, timeout=min(patience, LONGEST))
+        connection = _Connection(address, port, min(patience, LONGEST))
         try:
             connection.request("GET", path, headers=HEADERS)
-            _read(connection.getresponse(), min(patience, LONGEST))
+            _read(connection.getresponse())
         except (OSError, http.client.HTTPException):
             return 0
         finally:
