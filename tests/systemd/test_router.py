@@ -63,6 +63,21 @@ def test_the_route_is_there_again_after(routed, word):
         is_routed(routed)
 
 
+def test_a_router_that_is_killed_comes_back_with_the_route_and_nobody_does_anything(routed):
+    drop_in = routed.host.root / f"etc/systemd/system/{routed.kind}.service.d/deployer.conf"
+    if routed.user != "root":  # who may not say so
+        assert not drop_in.exists()
+        return
+    for _ in range(2):
+        before = routed.host.run(f"systemctl show --value -p MainPID {routed.kind}").stdout
+        routed.host.run(f"systemctl kill --kill-whom=main --signal=KILL {routed.kind}")
+        eventually(
+            lambda: routed.host.run(f"systemctl show --value -p MainPID {routed.kind}").stdout not in (before, "0\n"),  # noqa: B023
+            what=f"another {routed.kind}",
+        )
+        is_routed(routed)
+
+
 def test_the_route_is_there_again_after_a_reboot(routed):
     routed.host.reboot()
     is_routed(routed)
