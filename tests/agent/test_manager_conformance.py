@@ -268,7 +268,7 @@ def test_values_arrive_byte_for_byte(manager, files):
     types = a_release(files, 1, a_type("web", "exec sleep 600"), variables=values, env={"EMPTY": "pack's"})
     web = Process(1, "web", 1, 5000)
     manager.start([web], types)
-    wait_for(lambda: is_up(manager, web) and procfs.arguments(one(manager, web).pid)[0] == "sleep")
+    wait_for(lambda: is_up(manager, web) and procfs.arguments(one(manager, web).pid)[:1] == ["sleep"])
     got = environment_of(one(manager, web))
     assert {name: got[name] for name in values} == values
 
@@ -281,7 +281,7 @@ def test_a_process_gets_the_release_s_environment_and_nothing_of_ours(build, fil
     web = Process(7, "web", 2, 5001)
     try:
         manager.start([web], types)
-        wait_for(lambda: is_up(manager, web) and procfs.arguments(one(manager, web).pid)[0] == "sleep")
+        wait_for(lambda: is_up(manager, web) and procfs.arguments(one(manager, web).pid)[:1] == ["sleep"])
         got = environment_of(one(manager, web))
     finally:
         manager.shutdown()

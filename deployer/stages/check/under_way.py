@@ -26,6 +26,7 @@ TRIALS, ENOUGH = 9, 2.0  # answers, or seconds, after which a path's own time is
 LONGEST = 10.0  # seconds for a first answer
 PART = 1 << 16  # bytes that are read at once
 SETTLE = 0.02  # what was answered before the freeze arrives within this time
+SURE = 0.2  # and within this time on a busy machine, too
 
 
 @dataclass
@@ -189,6 +190,8 @@ def _catch(life: Life, callers: Callers) -> list[Request]:
         pause = pause % 0.013 + 0.0017  # never in step with what the process does
         life.signal(signal.SIGSTOP)
         time.sleep(SETTLE)
+        if callers.under_way():
+            time.sleep(SURE)
         caught = callers.under_way()
         if caught or time.monotonic() > deadline:
             return caught
