@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import glob
 import os
-import subprocess
 from typing import Any
 
 from deployer.agent import choice
 from deployer.agent.context import Host
+from deployer.agent.environment import PATH
 from deployer.agent.finding import finding
+from deployer.agent.program import ask
 from deployer.agent.systemctl import Systemctl
+from deployer.core.errors import RunFailed
 
 UNKNOWN = "systemd, whose version is not known"
 
@@ -44,10 +46,10 @@ def _journal(user: str) -> dict[str, Any]:
 
 def _version() -> str:
     try:
-        told = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        told = ask(["systemctl", "--version"], {"PATH": PATH, "LANG": "C.UTF-8"}, patience=10)
+    except (OSError, RunFailed):
         return UNKNOWN
-    return next(iter(told.stdout.splitlines()), UNKNOWN)
+    return next(iter(told.text.splitlines()), UNKNOWN)
 
 
 def _lingering(user: str, *, needed: bool) -> dict[str, Any]:

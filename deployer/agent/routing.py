@@ -13,7 +13,7 @@ import os
 import time
 from typing import Any, Callable, Iterable, Optional, Sequence
 
-from deployer.agent import durable, router_restart, sockets
+from deployer.agent import durable, sockets
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.routers import RouterProgram, router_of
@@ -124,6 +124,8 @@ def tell(files: Layout, wanted: Routed, assets: Sequence[int]) -> None:
         with contextlib.suppress(DeployError):
             router_of(files, wanted.router).put(wanted.route)
     if not wanted.router.admin and not wanted.router.conf:  # the host's own
+        from deployer.agent import router_restart  # noqa: PLC0415 - only where a router is told something
+
         with contextlib.suppress(DeployError, OSError):
             router_restart.ensure(wanted.router.kind)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from deployer.agent.layout import Layout
+from deployer.agent.supervisor import Supervisor
 from deployer.agent.systemctl import Systemctl
 
+from .managed import MANAGERS, of_the_target
 from .releases import a_target
 
 
@@ -22,8 +25,22 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Layout:
-    return a_target(tmp_path / "target")
+def files(request, tmp_path: Path) -> Layout:
+    return a_target(tmp_path / getattr(request, "param", "target"))
+
+
+@pytest.fixture(params=list(MANAGERS))
+def build(request) -> Callable[[Layout], Supervisor]:
+    return MANAGERS[request.param]
+
+
+@pytest.fixture
+def manager(build, files) -> Iterator[Supervisor]:
+    made = build(files)
+    made.ensure()
+    yield made
+    made.shutdown()
+    assert of_the_target(files) == []
 
 
 @pytest.fixture

@@ -1,39 +1,22 @@
-"""What every process manager must do, on real processes.  A new manager is one more entry of MANAGERS."""
+"""How does every process manager start, keep and end processes?  A new one is one more entry of MANAGERS."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 from deployer.agent import events, procfs
 from deployer.agent.layout import Layout
-from deployer.agent.managers import CRASHED, UP, Instance
-from deployer.agent.supervisor import Supervisor
-from deployer.agent.systemctl import Systemctl
-from deployer.agent.systemd import Systemd
+from deployer.agent.managers import CRASHED, UP
 from deployer.core.formation import Process
 
-from .releases import a_release, a_target, a_type, agent, wait_for
+from .managed import CHILD_STAYS, environment_of, in_plain_and_odd_folders, is_up, one
+from .releases import a_release, a_type, wait_for
 
-
-def systemd(files: Layout) -> Systemd:
-    """As the agent that runs on the host makes it: it keeps its own program for the next boot."""
-    program = files.agent / "program.pyz"
-    program.write_bytes(agent())
-    return Systemd(files, str(program))
-
-
-MANAGERS = {"supervisor": Supervisor, **({"systemd": systemd} if Systemctl().answers() else {})}
-ODD = "a b%d ; #x [q] 'ü' " + "long" * 30
 STUBBORN = """\
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -42,65 +25,12 @@ if len(sys.argv) == 1:
 print("up", os.getpid(), flush=True)
 time.sleep(600)
 """
-CHILD_STAYS = """\
-import subprocess, sys, time
-child = "import signal, time; signal.signal(15, signal.SIG_IGN); print('child up', flush=True); time.sleep(600)"
-subprocess.Popen([sys.executable, "-c", child])
-time.sleep(600)
-"""
-
-
-@pytest.fixture(params=list(MANAGERS))
-def build(request) -> Callable[[Layout], Supervisor]:
-    return MANAGERS[request.param]
-
-
-@pytest.fixture(params=["plain", ODD], ids=["plain", "odd"])
-def files(request, tmp_path: Path) -> Layout:
-    return a_target(tmp_path / request.param)
-
-
-@pytest.fixture
-def manager(build, files) -> Iterator[Supervisor]:
-    made = build(files)
-    made.ensure()
-    yield made
-    made.shutdown()
-    assert of_the_target(files) == []
-
-
-def of_the_target(files: Layout) -> list[int]:
-    """Every living process that has to do with the target: by its directory, or by its environment."""
-    root = os.path.realpath(files.root).encode()
-    found = []
-    for process in procfs.everyone():
-        try:
-            cwd = os.fsencode(os.readlink(f"/proc/{process.pid}/cwd"))
-        except OSError:
-            continue
-        if process.alive and process.pid != os.getpid() and (cwd == root or cwd.startswith(root + b"/")):
-            found.append(process.pid)
-    return found
-
-
-def one(manager: Supervisor, process: Process) -> Instance:
-    return next(instance for instance in manager.instances() if instance.process == process)
-
-
-def is_up(manager: Supervisor, *processes: Process) -> bool:
-    states = {instance.process: instance.state for instance in manager.instances()}
-    return all(states.get(process) == UP for process in processes)
+pytestmark = in_plain_and_odd_folders
 
 
 def alone(files: Layout) -> list[tuple[str, str]]:
     """What the host did that nobody had asked for."""
     return [(entry["event"], entry["text"]) for entry in events.read(files, 99)]
-
-
-def environment_of(instance: Instance) -> dict[str, str]:
-    wait_for(lambda: procfs.carries(instance.pid, ["DEPLOY_APP=shop"]))  # the launcher has become the command
-    text = Path(f"/proc/{instance.pid}/environ").read_bytes().decode()
-    return dict(line.split("=", 1) for line in text.split("\0")[:-1])
 
 
 def test_what_is_started_runs_and_what_is_stopped_is_gone(manager, files):
@@ -255,91 +185,6 @@ def test_a_child_that_drains_is_given_the_stop_timeout(manager, files):
     wait_for(lambda: manager.tail(web, 1) == b"drained\n")
 
 
-def test_values_arrive_byte_for_byte(manager, files):
-    values = {
-        "LINES": "one\ntwo\r\n\tthree\n",
-        "QUOTES": "'\"`\\'\"",
-        "DOLLARS": "$HOME ${PATH} $(id) %(here)s %d #no; comment",
-        "UNICODE": "žluťoučký 🐎 \u2028",
-        "LONG": "x" * 65536,
-        "EMPTY": "",
-        "BLANKS": "  both ends  ",
-    }
-    types = a_release(files, 1, a_type("web", "exec sleep 600"), variables=values, env={"EMPTY": "pack's"})
-    web = Process(1, "web", 1, 5000)
-    manager.start([web], types)
-    wait_for(lambda: is_up(manager, web) and procfs.arguments(one(manager, web).pid)[:1] == ["sleep"])
-    got = environment_of(one(manager, web))
-    assert {name: got[name] for name in values} == values
-
-
-def test_a_process_gets_the_release_s_environment_and_nothing_of_ours(build, files, monkeypatch):
-    monkeypatch.setenv("OPERATORS_SECRET", "hunter2")
-    types = a_release(files, 7, a_type("web", "exec sleep 600"), path=("bin",), env={"A": "1"})
-    manager = build(files)
-    manager.ensure()
-    web = Process(7, "web", 2, 5001)
-    try:
-        manager.start([web], types)
-        wait_for(lambda: is_up(manager, web) and procfs.arguments(one(manager, web).pid)[:1] == ["sleep"])
-        got = environment_of(one(manager, web))
-    finally:
-        manager.shutdown()
-    app = os.path.realpath(files.release(7) / "app")
-    assert got.pop("PATH").startswith(f"{app}/bin:/usr/local/sbin:")
-    assert got.pop("HOME")
-    assert set(got) <= {"USER", "LOGNAME", "SHELL", "LANG", "PWD", "A", "PORT", *(n for n in got if "DEPLOY_" in n)}
-    assert {name: value for name, value in got.items() if name.startswith(("PORT", "DEPLOY_"))} == {
-        "PORT": "5001",
-        "DEPLOY_ROOT": os.path.realpath(files.root),
-        "DEPLOY_APP": "shop",
-        "DEPLOY_TARGET": "local",
-        "DEPLOY_RELEASE": "v7",
-        "DEPLOY_PROCESS": "web.2",
-        "DEPLOY_TURN": "0",
-        "DEPLOY_BUILD": "ab" * 6,
-        "DEPLOY_COMMIT": "c" * 40,
-    }
-
-
-def test_no_secret_is_in_a_file_of_the_manager_or_an_argument_list(manager, files):
-    secret = "hunter2-hunter2"
-    types = a_release(files, 1, a_type("web", "exec sleep 600"), variables={"PASSWORD": secret})
-    web = Process(1, "web", 1, 5000)
-    manager.start([web], types)
-    wait_for(lambda: is_up(manager, web))
-    written = [path for folder in (files.run, files.log) for path in folder.rglob("*") if path.is_file()]
-    assert [path for path in written if secret.encode() in path.read_bytes()] == []
-    assert [p.pid for p in procfs.everyone() if secret in "\0".join(procfs.arguments(p.pid))] == []
-    private = [path for path in written if path.stat().st_mode & 0o077]
-    assert private == []
-
-
-def test_a_process_inherits_no_descriptor_of_the_agent(build, files):
-    (files.lock).touch()
-    lock = os.open(files.lock, os.O_RDWR)
-    os.set_inheritable(lock, True)
-    types = a_release(files, 1, a_type("web", "ls -l /proc/self/fd; exec sleep 600"))
-    web = Process(1, "web", 1, 5000)
-    manager = build(files)
-    try:
-        manager.ensure()
-        manager.start([web], types)
-        wait_for(lambda: is_up(manager, web) and manager.tail(web, 20).count(b"->") >= 3)
-        assert str(files.lock) not in {held for pid in of_the_target(files) for held in _held(pid)}
-        assert b"/dev/null" in manager.tail(web, 20)
-    finally:
-        os.close(lock)
-        manager.shutdown()
-
-
-def _held(pid):
-    """What the descriptors of a process lead to; one may be closed while we look."""
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            yield os.readlink(descriptor)
-
-
 def test_output_is_kept_and_followed(manager, files):
     command = "i=0; while :; do i=$((i+1)); echo line $i; echo err $i >&2; sleep 0.05; done"
     types = a_release(files, 1, a_type("web", command))
@@ -355,54 +200,3 @@ def test_output_is_kept_and_followed(manager, files):
     manager.follow([web], 2, lambda _, at, text: got.append(text), lambda: b"".join(got).count(b"line") > 6)
     numbers = [int(line.split()[1]) for line in b"".join(got).splitlines() if line.startswith(b"line")]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-
-
-def test_a_missing_env_is_one_clear_line_in_the_log(manager, files):
-    types = a_release(files, 1, a_type("web", "exec sleep 600"))
-    (files.release(1) / "env").unlink()
-    web = Process(1, "web", 1, 5000)
-    manager.start([web], types)
-    wait_for(lambda: one(manager, web).reason)
-    assert one(manager, web).reason.startswith("exited with code 127")
-    assert b"deployer: cannot launch web.1 of v1: " in manager.tail(web, 1)
-
-
-def test_one_plain_program_has_no_shell_in_front_of_it(manager, files):
-    types = a_release(files, 1, a_type("web", "NAME=value sleep $PORT"))
-    web = Process(1, "web", 1, 5000)
-    manager.start([web], types)
-    wait_for(lambda: is_up(manager, web))
-    wait_for(lambda: procfs.arguments(one(manager, web).pid) == ["sleep", "5000"])
-
-
-def test_a_command_is_given_to_the_shell_unchanged(manager, files):
-    command = "cd / && echo \"a  'b' $PORT\" %d `echo c` && sleep 600"
-    types = a_release(files, 1, a_type("web", command))
-    web = Process(1, "web", 1, 5000)
-    manager.start([web], types)
-    wait_for(lambda: manager.tail(web, 1))
-    assert manager.tail(web, 1) == b"a  'b' 5000 %d c\n"
-    assert procfs.arguments(one(manager, web).pid) == ["sh", "-c", command]
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_processes_run_as_the_user_of_the_target(build, tmp_path):
-    with_room = Path(subprocess.check_output(["mktemp", "-d", "/tmp/deployer-test.XXXXXX"], text=True).strip())
-    with_room.chmod(0o755)
-    files = a_target(with_room / "root")
-    manager = build(files)
-    try:
-        types = a_release(
-            files, 1, a_type("web", "id -un; id -Gn; echo $HOME; cat ../env; exec sleep 600"), run_as="nobody"
-        )
-        web = Process(1, "web", 1, 5000)
-        manager.ensure()
-        manager.start([web], types)
-        wait_for(lambda: manager.tail(web, 9).count(b"\n") >= 4)
-        lines = manager.tail(web, 9).decode().splitlines()
-        assert lines[0] == "nobody"
-        assert "root" not in lines[1].split()
-        assert "Permission denied" in lines[3]
-    finally:
-        manager.shutdown()
-        subprocess.run(["rm", "-rf", str(with_room)], check=True)

@@ -19,8 +19,8 @@ from deployer.agent.supervisor import Supervisor
 from deployer.core.formation import Process
 from deployer.core.requests import Seen
 
+from .managed import MANAGERS, ODD
 from .releases import a_release, a_target, a_type, wait_for
-from .test_manager_conformance import MANAGERS, ODD
 
 OFTEN = "*:*:*"  # every second
 NEVER_SOON = "*-02-29 03:00"

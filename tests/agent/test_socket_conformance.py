@@ -20,9 +20,9 @@ from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 
+from .managed import MANAGERS, ODD, environment_of, is_up, of_the_target, one
 from .owned import COMMAND, PROGRAM, ask, asked
 from .releases import a_release, a_target, a_type, wait_for
-from .test_manager_conformance import MANAGERS, ODD, environment_of, is_up, of_the_target, one
 
 NOTIFYING = """\
 import os, socket, sys, time

@@ -24,8 +24,8 @@ from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.hosts import supervisor_package
 
+from .managed import CHILD_STAYS, is_up, of_the_target, one
 from .releases import a_release, a_target, a_type, wait_for
-from .test_manager_conformance import CHILD_STAYS, is_up, of_the_target, one
 
 WEB, WORKER = Process(1, "web", 1, 5000), Process(1, "worker", 1, 5100)
 

@@ -21,8 +21,8 @@ from deployer.agent.systemd import Systemd
 from deployer.core.errors import ReleaseRefused
 from deployer.core.formation import Process
 
+from .managed import is_up, of_the_target, one, systemd
 from .releases import a_release, a_target, a_type, wait_for
-from .test_manager_conformance import is_up, of_the_target, one, systemd
 
 real = pytest.mark.on_systemd
 WEB, WORKER = Process(1, "web", 1, 5000), Process(1, "worker", 1, 5100)

@@ -19,9 +19,9 @@ from deployer.agent.systemctl import Systemctl
 from deployer.agent.systemd import Systemd
 from deployer.core.formation import Process
 
+from .managed import one, systemd
 from .owned import COMMAND, PROGRAM, ask
 from .releases import a_release, a_type, wait_for
-from .test_manager_conformance import one, systemd
 from .test_socket_conformance import NOTIFYING
 
 real = pytest.mark.on_systemd

@@ -36,7 +36,14 @@ def furnished(host) -> Host:
 def test_systemd_does_what_every_process_manager_must(furnished, user):
     variables = f"PYTHONPATH=/{PLACE}/site:/{PLACE} PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8"
     options = f"-q -p no:cacheprovider --tb=short -k systemd --basetemp=/srv/{user}/tests"
-    names = ("manager_conformance", "socket_conformance", "schedules", "systemd", "systemd_sockets")
+    names = (
+        "manager_conformance",
+        "process_conformance",
+        "socket_conformance",
+        "schedules",
+        "systemd",
+        "systemd_sockets",
+    )
     tests = " ".join(f"tests/agent/test_{name}.py" for name in names)
     ended = furnished.run(
         f"cd /{PLACE} && {variables} timeout 1100 python3 -m pytest {options} {tests} 2>&1",
