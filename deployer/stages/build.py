@@ -31,13 +31,16 @@ def build(project: Project, ref: str, *, report: Report) -> Build:
         required=said.config.required,
         settings=repr(sorted(said.processes.items())),
     )
-    return builds.build(
+    made = builds.build(
         order,
         project.store,
         environ=project.operator.environ,
         at=project.operator.now(),
         report=lambda kind, text: report(Event(kind, text)),
     )
+    if not made.processes:
+        report(Event(WARNING, "nothing says how this app starts: a release of this build would run no process"))
+    return made
 
 
 def chosen(project: Project, text: str | None, *, report: Report) -> Build:

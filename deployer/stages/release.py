@@ -18,6 +18,7 @@ from deployer.hosts import pyz
 from deployer.settings import read_sources
 from deployer.stages import delivery, staging
 from deployer.stages.events import DONE, STEP, WARNING, Event
+from deployer.stages.starting import check_starts
 from deployer.stages.target import Target
 
 
@@ -57,6 +58,7 @@ def release(
     config = variables or (config_of(target, config_from) if config_from else merged(target, stored(target)))
     manifest = delivery.manifest(target, build)
     launch = wire.decode(Launch, manifest.launch)
+    check_starts(launch, manifest)
     check_contract(launch, config)
     _check_wishes(target, launch)
     spec = _spec(target, launch, config, build, commit)
@@ -99,6 +101,9 @@ def _check_wishes(target: Target, launch: Launch) -> None:
             told = f"{kind.name}: `update: {kind.update}` needs a router or `listen: socket`; it is replaced one by one"
             target.report(Event(WARNING, told))
     declared = target.settings.formation
+    if not launch.processes or (declared and not any(declared.values())):
+        why = "its formation is all 0" if launch.processes else "the build has a release command and no process type"
+        target.report(Event(WARNING, f"nothing of this release will be running: {why}"))
     left_out = [kind.name for kind in launch.processes if kind.name not in declared]
     if declared and left_out:
         told = f"`formation` does not name {', '.join(left_out)}: none of it runs; say `{left_out[0]}: 0` to mean that"

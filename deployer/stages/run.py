@@ -20,6 +20,7 @@ from deployer.stages import aftermath, balancing, drift, moving, placing, upkeep
 from deployer.stages.events import DONE, STEP, WARNING, Event, step
 from deployer.stages.listener import Listener
 from deployer.stages.staging import stage_missing
+from deployer.stages.starting import check_starts
 from deployer.stages.target import Target
 from deployer.stages.wanted import HostOutcome, Wanted, record
 
@@ -49,6 +50,7 @@ def run(target: Target, version: int | None, *, cause: str = "run", tidy: bool =
     running = target.ledger.current
     then = [requests.ReadSpec(running)] if running and running != chosen else []  # for `next_formation`
     spec = target.spec(chosen, then=then)
+    check_starts(spec.launch)
     stage_missing(target, spec)
     alone = placing.alone(spec)
     counts = {kind: min(n, 1) if kind in alone else n for kind, n in next_formation(target, spec).items()}

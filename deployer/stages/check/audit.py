@@ -25,6 +25,7 @@ from deployer.stages.check.scene import NOBODY, Scene, here, known, other_user, 
 from deployer.stages.events import Report, step
 from deployer.stages.project import Project
 from deployer.stages.release import stored
+from deployer.stages.starting import check_starts
 from deployer.stages.target import opened
 
 POLITE = 5.0  # seconds that a process has to end where its end is not what is asked
@@ -45,7 +46,9 @@ def audit(project: Project, name: str | None, build: Build, asked: Asked, *, rep
     environ = project.operator.environ
     sources = read_sources(settings.config, folder=project.settings.folder, environ=environ)
     variables = {**sources, **_stored(project, settings, report), **(asked.more or {})}
-    launch = wire.decode(Launch, project.store.manifest(build.id).launch)
+    manifest = project.store.manifest(build.id)
+    launch = wire.decode(Launch, manifest.launch)
+    check_starts(launch, manifest)
     kinds = chosen(launch, settings, asked.types)
     lacking = [variable for variable in launch.required if variable not in variables]
     if lacking:
