@@ -15,7 +15,7 @@ from pathlib import Path
 from deployer import __version__
 from deployer.agent import durable
 from deployer.agent.fault import point
-from deployer.builds import scan
+from deployer.builds import diagnosis, scan
 from deployer.builds.checkout import Node, nodes, outline, paths
 from deployer.builds.making import Made, Order, Report, Room, make
 from deployer.builds.packs import Pack
@@ -49,6 +49,7 @@ def build(
         try:
             made = make(order, pack, tree, room)
         except BuildFailed as failed:
+            diagnosis.advise(failed, room.tree, room.log)
             _keep_log(room, failed, store.cache("logs") / f"{order.commit.id[:12]}.log")
             raise
         result = _record(order, pack, made, key=key, tools=inputs, at=at, seconds=round(clock() - began, 1))
