@@ -18,7 +18,7 @@ from deployer.agent.fault import point
 from deployer.builds import diagnosis, scan
 from deployer.builds.checkout import Node, nodes, outline, paths
 from deployer.builds.making import Made, Order, Report, Room, make
-from deployer.builds.packs import Pack
+from deployer.builds.packs import Pack, front_ends
 from deployer.builds.packs.choose import choose
 from deployer.builds.source import Commit
 from deployer.builds.store import Build, BuildStore
@@ -117,7 +117,7 @@ def _again(known: Build, commit: Commit, store: BuildStore) -> Build:
 
 def _inputs(order: Order, pack: Pack, tree: list[Node], folder: str) -> dict[str, str]:
     os.mkdir(folder)
-    outline(order.source, tree, folder, also=(order.recipe.python.lock,))
+    outline(order.source, tree, folder, also=(order.recipe.python.lock, *front_ends.deciding(paths(tree))))
     return dict(pack.inputs(Path(folder), order.recipe))
 
 

@@ -6,6 +6,7 @@ A clean checkout, the pack, then the user's `build.commands`; what lies there af
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,4 +132,6 @@ def _work(order: Order, pack: Pack, room: Room) -> Packed:
         for command in order.recipe.commands:
             room.report("step", bench.hidden(command.split("\n")[0]))
             bench.shell(command, path=packed.path)
+    for path in packed.dropped:
+        shutil.rmtree(f"{room.tree}/{path}", ignore_errors=True)
     return packed

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from deployer.core.message import field, message
 
+AUTO = ("auto",)
+
 
 @message
 class PythonRecipe:
@@ -34,7 +36,8 @@ class Recipe:
 
     `env` is committed and harmless (`SECRET_KEY: build-only`); `secrets` are names taken from the caller's
     environment for the build alone, never stored; `exclude` are glob patterns of paths left out of the build;
-    `match` says how exactly a host's interpreter must be the one of the build: `exact` or `minor`.
+    `match` says how exactly a host's interpreter must be the one of the build: `exact` or `minor`; `assets` are the
+    folders of the front ends that are built beside the app, `AUTO` for those that are found.
     """
 
     pack: str = "auto"
@@ -45,6 +48,7 @@ class Recipe:
     submodules: bool = False
     lfs: bool = False
     match: str = "exact"
+    assets: tuple[str, ...] = AUTO
     root: str = "."  # static: the folder that is served
     python: PythonRecipe = field(default_factory=PythonRecipe)
     node: NodeRecipe = field(default_factory=NodeRecipe)

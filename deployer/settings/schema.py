@@ -17,6 +17,7 @@ from deployer.core.manifest import unsafe_path
 from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe
 from deployer.core.release import SharedPath
 from deployer.settings import hosts, router
+from deployer.settings.assets import Assets
 from deployer.settings.hosts import Hosts
 from deployer.settings.kinds import Boolean, Choice, Duration, Found, Key, ListOf, MapOf, Number, Record, Text
 from deployer.settings.model import (
@@ -105,6 +106,9 @@ BUILD = (
     Key("lfs", Boolean(), "false", "true fetches Git LFS files; without it a commit that has some is refused"),
     Key("match", Choice(("exact", "minor")), "exact",
         "how exactly a host's interpreter has to be the build's: `exact` is 3.11.7, `minor` is 3.11"),
+    Key("assets", Assets(ListOf(_ROOT, "folders")), "true",
+        "front ends beside the app (a package.json with a `build` script) that are built with it: `true` finds them, "
+        "`false` builds none, a list names their folders"),
     Key("root", _ROOT, ".", "pack `static`: the folder that is served"),
     Key("python", Record(PythonRecipe, PYTHON), "", "wishes for the pack `python`"),
     Key("node", Record(NodeRecipe, NODE), "", "wishes for the pack `node`"),

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from deployer.agent import durable
-from deployer.builds.packs import Pack, node
+from deployer.builds.packs import Pack, node_build, node_start
 from deployer.builds.packs.choose import choose
 from deployer.builds.source import Source
 from deployer.core import procfile
@@ -94,7 +94,7 @@ def proposal(folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None =
     commands = _procfile(folder, paths)
     origin = "How the Procfile's processes live; a `command:` here would replace the Procfile's."
     if commands is None:
-        commands = node.processes(folder, node.read_package(folder)) if pack == "node" else {}
+        commands = _node_web(folder) if pack == "node" else {}
         origin = "There is no Procfile: write one, or give each type its `command:` here."
         if commands:
             origin = f"There is no Procfile: this is what the pack {pack} does without one; `command:` replaces it."
@@ -105,6 +105,11 @@ def proposal(folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None =
         origin=origin,
         processes="".join(WEB if name == "web" else OTHER.format(name=name) for name in names) or NONE,
     )
+
+
+def _node_web(folder: Path) -> dict[str, str]:
+    started = node_start.start(folder, node_build.read_package(folder))
+    return {"web": started.command} if started.command else {}
 
 
 def _pack(paths: frozenset[str], packs: Iterable[Pack] | None) -> str:

@@ -8,11 +8,18 @@ import pytest
 from node_workshop import Bench
 
 from deployer.builds.packs import node_find, node_litter
-from deployer.builds.packs.node import NodePack, processes
+from deployer.builds.packs.node import NodePack
+from deployer.builds.packs.node_start import start
 from deployer.core.errors import BuildFailed
 from deployer.core.recipe import NodeRecipe, Recipe
 
 pack = NodePack()
+
+
+def processes(tree, package):
+    """The conventional processes, as the pack gives them."""
+    command = start(tree, package).command
+    return {"web": command} if command else {}
 
 
 @pytest.fixture
@@ -181,6 +188,58 @@ def test_the_start_script_is_the_web_process_without_npm_in_between(tree):
 )
 def test_a_start_script_that_needs_npm_is_left_to_npm(tree, scripts):
     assert processes(tree, {"scripts": scripts}) == {"web": "npm start"}
+
+
+DEV = {"devDependencies": {"nodemon": "3", "ts-node": "10", "@nestjs/cli": "11", "next": "15"}}
+STARTS = {
+    "nodemon main.js": ("start:prod", "node main.js"),
+    "NODE_ENV=development nodemon -w src main.js": ("start:production", "node dist/main.js"),
+    "ts-node src/main.ts": ("prod", "node dist/main.js"),
+    "nest start": ("start:prod", "node dist/main"),
+    "next dev": ("serve", "next start -p $PORT"),
+    "node --watch main.js": ("start:prod", "node main.js"),
+    "npm run dev": ("start:prod", "node main.js"),
+    "npm run clean && vite": ("serve", "node server/index.mjs"),
+}
+
+
+@pytest.mark.parametrize("script", STARTS)
+def test_a_start_script_for_development_gives_way_to_the_one_for_production(tree, script):
+    name, command = STARTS[script]
+    more = {"dependencies": {"next": "15"}} if "next" in command else {}
+    found = start(tree, {"scripts": {"start": script, name: command, "dev": "nodemon x.js"}, **DEV, **more})
+    assert (found.command, found.doubtful) == (command, False)
+    assert "`start` is for development" in found.told
+    assert name in found.told
+
+
+@pytest.mark.parametrize(
+    "script", ["tsx src/main.ts", "node main.js", "next start", "npm run serve", "node a.js --watch"]
+)
+def test_a_start_script_whose_program_the_release_has_is_taken_as_it_is(tree, script):
+    scripts = {"start": script, "start:prod": "node other.js", "serve": "node main.js"}
+    assert start(tree, {"scripts": scripts, "dependencies": {"tsx": "4", "next": "15"}}).command == script
+
+
+def test_a_watcher_of_one_file_is_left_out_where_nothing_else_is_said(tree):
+    (tree / "app.js").write_text("")
+    found = start(tree, {"scripts": {"start": "nodemon app.js"}, **DEV})
+    assert found.command == "node app.js"
+    assert "nodemon" in found.told
+
+
+def test_a_start_script_for_development_alone_is_named_with_what_to_write(tree):
+    found = start(tree, {"scripts": {"start": "ts-node src/main.ts"}, **DEV})
+    assert (found.command, found.doubtful) == ("ts-node src/main.ts", True)
+    assert "needs ts-node, a development dependency" in found.told
+    assert "`web: COMMAND`" in found.told
+
+
+def test_a_framework_s_own_server_is_known_where_no_script_starts_it(tree):
+    scripts = {"dev": "nuxt dev", "build": "nuxt build"}
+    assert processes(tree, {"scripts": scripts, "dependencies": {"nuxt": "3"}}) == {
+        "web": "node .output/server/index.mjs"
+    }
 
 
 def test_without_a_start_script_it_is_server_js_or_main(tree):

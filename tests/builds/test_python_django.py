@@ -52,14 +52,16 @@ def site(folder, settings=SETTINGS):
 
 
 def test_static_files_are_collected_into_the_build(bench, tmp_path):
-    tree = site(tmp_path / "tree")
+    script = '{"scripts": {"build": "echo made > ../shop/static/shop/app.js"}}'
+    tree = write(site(tmp_path / "tree"), theme__package_dot_json=script)
     packed = bench.pack(tree, RECIPE)
+    assert (tree / "collected" / "shop" / "app.js").read_text() == "made\n"  # the front end is built before
     assert (tree / "collected" / "shop" / "style.css").is_file()
     assert (tree / "collected" / "staticfiles.json").is_file()
     assert holding(tree / "collected", str(tmp_path)) == []
     assert packed.processes == {"web": "gunicorn shop.wsgi"}
     assert packed.console == "python manage.py shell"
-    again = site(tmp_path / "elsewhere" / "tree")
+    again = write(site(tmp_path / "elsewhere" / "tree"), theme__package_dot_json=script)
     bench.pack(again, RECIPE)
     assert digests(again) == digests(tree)
     home = placed(tree, tmp_path / "there", packed)

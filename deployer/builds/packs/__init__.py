@@ -45,7 +45,8 @@ class Packed:
     """What a pack says of the build: what it needs on the host and how it is launched.
 
     `processes` are the ecosystem's conventional process types (type to command), used where there is no Procfile;
-    `env` holds defaults for every process; `path` are folders of the build put before PATH.
+    `env` holds defaults for every process; `path` are folders of the build put before PATH; `dropped` are paths that
+    are there for `build.commands` and leave the tree after them.
     """
 
     runtimes: tuple[Runtime, ...] = ()
@@ -53,6 +54,7 @@ class Packed:
     env: Mapping[str, str] = field(default_factory=dict)
     processes: Mapping[str, str] = field(default_factory=dict)
     console: str = ""
+    dropped: tuple[str, ...] = ()
 
 
 class Pack(Protocol):

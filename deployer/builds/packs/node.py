@@ -1,21 +1,16 @@
-"""How is a Node app built?  npm, pnpm or yarn as the lock file says, its build script, dev dependencies gone."""
+"""The pack of Node apps: npm, pnpm or yarn as the lock file says, its build script, dev dependencies gone."""
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from deployer.builds.packs import Packed, Workshop, node_find, node_litter, node_managers
-from deployer.core.errors import BuildFailed
+from deployer.builds.packs import Packed, Workshop, front_ends, node_build, node_find, node_litter, node_start
 from deployer.core.manifest import Runtime
 from deployer.core.recipe import Recipe
 
 LINK = ".deploy/bin/node"
-DEPENDENCIES = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "workspaces")
 
 
 class NodePack:
@@ -35,25 +30,27 @@ class NodePack:
 
     def inputs(self, tree: Path, recipe: Recipe) -> Mapping[str, str]:
         """The versions of node and of the package manager, and the machine that binaries are made for."""
-        del recipe
-        node, manager = _tools(tree, read_package(tree), self.environ)
-        return {
-            "node": node.version,
-            "node-abi": node.abi,
-            "machine": node_find.machine(),
-            manager.name: manager.version,
-        }
+        package = node_build.read_package(tree)
+        own = node_build.versions(tree, package, self.environ)
+        return {**own, **front_ends.inputs(tree, recipe, self.environ, top=False)}
 
     def pack(self, workshop: Workshop) -> Packed:
-        """Install, build, prune, sweep."""
-        node = assets(workshop)
-        _link(node.executable, workshop.tree / LINK)
+        """Build the front ends beside it, then install, build, prune, sweep."""
+        tree = workshop.tree
+        dropped = front_ends.build(workshop, top=False)
+        built = node_build.build(workshop, tree, workshop.recipe.node.script)
+        node_build.prune(workshop, tree, built)
+        node_litter.sweep(tree, built.manager.leavings)
+        _link(built.node.executable, tree / LINK)
+        started = node_start.start(tree, node_build.read_package(tree))
+        if started.told and not (tree / "Procfile").exists():
+            workshop.say(started.told)
         return Packed(
             runtimes=(
                 Runtime(
                     kind="node",
-                    version=node.version,
-                    abi=node.abi,
+                    version=built.node.version,
+                    abi=built.node.abi,
                     machine=node_find.machine(),
                     link=LINK,
                     match=workshop.recipe.match,
@@ -61,76 +58,10 @@ class NodePack:
             ),
             path=(os.path.dirname(LINK), "node_modules/.bin"),
             env={"NODE_ENV": "production"},
-            processes=processes(workshop.tree, read_package(workshop.tree)),
+            processes={"web": started.command} if started.command else {},
             console="node",
+            dropped=dropped,
         )
-
-
-def assets(workshop: Workshop) -> node_find.Node:
-    """Vendor what package.json names and run its build script; the node that did it.
-
-    This is all of the node pack, and what another pack calls for a front end beside its own app:
-    before Django's collectstatic, which may take files from node_modules.
-    """
-    tree, script = workshop.tree, workshop.recipe.node.script
-    package = read_package(tree)
-    scripts = _scripts(package)
-    if script and script != "build" and script not in scripts:
-        raise BuildFailed(
-            f"package.json has no script {script!r}, which build.node.script names",
-            hint=f"it has: {', '.join(sorted(scripts)) or 'none'}",
-        )
-    node, manager = _tools(tree, package, workshop.env)
-    _tell(workshop, package, node, manager)
-    # This node before any other, also for what scripts start by `#!/usr/bin/env node`.
-    path = os.pathsep.join([str(node.executable.parent), workshop.env.get("PATH", os.defpath)])
-    asked = {name.lower() for name in workshop.env}
-    kept = node_managers.caches(workshop.cache)
-    env = {"PATH": path, **manager.env, **{name: place for name, place in kept.items() if name.lower() not in asked}}
-    has_packages = any(package.get(kind) for kind in DEPENDENCIES)
-    if has_packages:
-        workshop.run([*manager.program, *manager.install], env=env)
-    if script in scripts:
-        production = {"NODE_ENV": workshop.env.get("NODE_ENV", "production")}
-        workshop.run([*manager.program, "run", script], env={**env, **production})
-    if has_packages:
-        workshop.run([*manager.program, *manager.prune], env=env)
-    node_litter.sweep(tree, manager.leavings)
-    return node
-
-
-def read_package(tree: Path) -> Mapping[str, Any]:
-    """The app's package.json; `BuildFailed` says where it is wrong."""
-    try:
-        package = json.loads((tree / "package.json").read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise BuildFailed("there is no package.json in this commit", hint="the node pack needs one") from error
-    except UnicodeDecodeError as error:
-        raise BuildFailed("package.json: not UTF-8") from error
-    except json.JSONDecodeError as error:
-        raise BuildFailed(f"package.json:{error.lineno}: not JSON: {error.msg}") from error
-    if not isinstance(package, dict):
-        raise BuildFailed("package.json: expected an object")
-    return package
-
-
-def processes(tree: Path, package: Mapping[str, Any]) -> dict[str, str]:
-    """The conventional `web`: the start script, else server.js, else the file that `main` names.
-
-    The script's own text, without npm in between, where that comes to the same: npm costs time and memory, needs
-    to be on the host, and stands between the process and its signals.
-    """
-    scripts = _scripts(package)
-    start = scripts.get("start", "")
-    if start:
-        hooks = {"prestart", "poststart"} & scripts.keys()
-        return {"web": "npm start" if hooks or "npm_" in start else start}
-    if (tree / "server.js").is_file():  # what npm starts by default
-        return {"web": "node server.js"}
-    main = package.get("main")
-    if isinstance(main, str) and (tree / main).is_file():
-        return {"web": f"node {shlex.quote(main)}"}
-    return {}
 
 
 def _link(node: Path, link: Path) -> None:
@@ -138,30 +69,3 @@ def _link(node: Path, link: Path) -> None:
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(node.absolute())
-
-
-def _scripts(package: Mapping[str, Any]) -> dict[str, str]:
-    scripts = package.get("scripts")
-    return {k: v for k, v in scripts.items() if isinstance(v, str)} if isinstance(scripts, dict) else {}
-
-
-def _tools(
-    tree: Path, package: Mapping[str, Any], env: Mapping[str, str]
-) -> tuple[node_find.Node, node_managers.Manager]:
-    node = node_find.find(node_find.wishes(tree, package), env)
-    return node, node_managers.choose(tree, package, node.executable, env.get("PATH", os.defpath))
-
-
-def _tell(workshop: Workshop, package: Mapping[str, Any], node: node_find.Node, manager: node_managers.Manager) -> None:
-    workshop.say(f"node {node.version} ({node.executable}), {manager.name} {manager.version}")
-    for place, answer in node.answers.items():
-        if answer == "unknown":
-            workshop.say(f"warning: {place} was not checked: this node has no npm, whose rules for versions are used")
-    name, _, version = str(package.get("packageManager") or "").partition("@")
-    if name == "npm" and version.partition("+")[0] != manager.version:
-        workshop.say(f"warning: package.json asks for {name} {version.partition('+')[0]}, {manager.version} is used")
-    if not manager.lock and any(package.get(kind) for kind in DEPENDENCIES):
-        workshop.say(
-            "warning: the dependencies are not locked, so that the same commit can give another build tomorrow;"
-            " run `npm install --package-lock-only` and commit package-lock.json"
-        )

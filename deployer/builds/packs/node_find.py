@@ -36,6 +36,9 @@ console.log(JSON.stringify({version: process.versions.node, abi: process.version
 """
 
 
+VERSION_FILES = (".nvmrc", ".node-version")
+
+
 @dataclass(frozen=True)
 class Node:
     """A node: its executable, full version (`20.20.2`) and ABI (`115`), and what it answers to the app's wishes.
@@ -76,7 +79,7 @@ def wishes(tree: Path, package: Mapping[str, Any]) -> dict[str, str]:
     engines = package.get("engines")
     if isinstance(engines, dict) and isinstance(engines.get("node"), str):
         found["engines.node in package.json"] = engines["node"].strip()
-    for name in (".nvmrc", ".node-version"):
+    for name in VERSION_FILES:
         if (tree / name).is_file():
             lines = (line.partition("#")[0].strip() for line in (tree / name).read_text(errors="replace").splitlines())
             found[name] = next((line for line in lines if line), "")

@@ -23,9 +23,7 @@ BINARIES = (".node", ".so", ".dylib", ".wasm")
 
 def sweep(tree: Path, leavings: Iterable[str]) -> None:
     """Delete caches, `leavings` (globs) and the litter of node-gyp; make absolute links into the tree relative."""
-    for pattern in (*CACHES, *leavings):
-        for path in list(_matches(tree, pattern)):
-            _delete(path)
+    drop_caches(tree, leavings)
     for folder, folders, files in os.walk(tree):
         here = Path(folder)
         if _is_gyp(here, files):
@@ -36,6 +34,13 @@ def sweep(tree: Path, leavings: Iterable[str]) -> None:
             if os.path.islink(os.path.join(folder, name)):
                 _relative(here / name, tree)
         folders[:] = [name for name in folders if name not in FOREIGN]
+
+
+def drop_caches(tree: Path, leavings: Iterable[str]) -> None:
+    """Delete caches of build tools and `leavings` (globs)."""
+    for pattern in (*CACHES, *leavings):
+        for path in list(_matches(tree, pattern)):
+            _delete(path)
 
 
 def _matches(tree: Path, pattern: str) -> Iterator[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deployer.agent.interpreters import Interpreter, as_runtime, installed
-from deployer.builds.packs import Packed, Workshop
+from deployer.builds.packs import Packed, Workshop, front_ends
 from deployer.builds.packs.pythons import bytecode, django, venv
 from deployer.builds.packs.pythons.locks import deciding, is_python
 from deployer.builds.packs.pythons.uv import uv_version
@@ -37,10 +37,11 @@ class PythonPack:
             "machine": one.machine,
             "uv": uv_version(),
             "lock": deciding(os.listdir(tree), recipe).kind,
+            **front_ends.inputs(tree, recipe, self.environ),
         }
 
     def pack(self, workshop: Workshop) -> Packed:
-        """Vendor the dependencies, collect Django's static files, compile every module."""
+        """Vendor the dependencies, build front ends, collect Django's static files, compile every module."""
         tree, recipe = workshop.tree, workshop.recipe
         lock = deciding(os.listdir(tree), recipe)
         one = self._interpreter(tree, recipe)
@@ -49,6 +50,7 @@ class PythonPack:
         work = Vendoring(workshop, one, lock)
         work.run()
         venv.link_python(tree / venv.FOLDER, one.path)  # for the user's commands too; no part of the build
+        dropped = front_ends.build(workshop)  # before collectstatic, which takes what they made
         is_django = django.is_django(tree)
         if is_django and recipe.python.collectstatic:
             django.collect(workshop)
@@ -67,6 +69,7 @@ class PythonPack:
             env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             processes={"web": web} if web else {},
             console="python manage.py shell" if is_django else "python",
+            dropped=dropped,
         )
 
     def _interpreter(self, tree: Path, recipe: Recipe) -> Interpreter:
