@@ -2,15 +2,15 @@
 
 It runs in a session of its own, in the target's root, with no descriptor of ours (least of all the target's lock),
 nothing of our environment and a umask that keeps its files to itself.  Its code is what the operator has shipped
-(`agent/supervisor-<digest>`), else the host's own `supervisord`.  A shell is its parent, and starts it anew when it was
-killed: it reads its files then, and its launchers end what the earlier ones have left.
+(`agent/supervisor-<digest>`), never the host's own: that lacks what hosts/supervisord_main.py mends.  A shell is its
+parent, and starts it anew when it was killed: it reads its files then, and its launchers end what the earlier ones have
+left.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 
@@ -129,12 +129,9 @@ class Daemon:
             if shipped:
                 newest = max(shipped, key=lambda entry: (entry.stat().st_mtime_ns, entry.name))
                 return [interpreter(), "-IS", f"agent/{newest.name}"]
-        found = shutil.which("supervisord", path=f"{PATH}:{os.environ.get('PATH', '')}")
-        if found:
-            return [found]
         raise RunFailed(
             f"{self._files.root} has no supervisor to keep processes alive",
-            hint="run the command again from a deployer that ships it, or install `supervisor` on the host",
+            hint="`deploy run`, `ship` or `rollback` brings it; a supervisord of the host's own is never used",
         )
 
     def _hint(self) -> str:

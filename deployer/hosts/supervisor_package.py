@@ -12,7 +12,12 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
-MAIN = Path(__file__).with_name("supervisord_main.py")
+OURS = {  # beside supervisor's own code, by the names there
+    "__main__.py": "supervisord_main.py",
+    "deployer/__init__.py": "",
+    "deployer/hosts/__init__.py": "",
+    "deployer/hosts/supervisord_loop.py": "supervisord_loop.py",
+}
 LEFT_OUT = ("tests", "skel", "scripts", "ui", "__pycache__")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 SHORT = 12
@@ -20,10 +25,10 @@ SHORT = 12
 
 @functools.cache
 def archive() -> bytes:
-    """The archive: `supervisor/`, its licence, and the `__main__.py` that starts it."""
+    """The archive: `supervisor/`, its licence, the `__main__.py` that starts it, and what that imports of ours."""
     from importlib.metadata import distribution  # noqa: PLC0415 - only when something has to be sent
 
-    content = {"__main__.py": MAIN.read_bytes()}
+    content = _ours()
     for entry in distribution("supervisor").files or ():
         licence = entry.parent.name.endswith(".dist-info") and entry.name.startswith(("LICENSE", "COPYRIGHT"))
         code = entry.parts[0] == "supervisor" and not set(entry.parts) & set(LEFT_OUT)
@@ -52,4 +57,10 @@ def tool() -> str:
     """
     spec = find_spec("supervisor")
     version = "none" if spec is None else Path(str(spec.origin)).with_name("version.txt").read_text().strip()
-    return f"supervisor-{version}-{hashlib.sha256(MAIN.read_bytes()).hexdigest()[:SHORT]}"
+    ours = b"".join(body for _, body in sorted(_ours().items()))
+    return f"supervisor-{version}-{hashlib.sha256(ours).hexdigest()[:SHORT]}"
+
+
+def _ours() -> dict[str, bytes]:
+    here = Path(__file__)
+    return {name: here.with_name(source).read_bytes() if source else b"" for name, source in OURS.items()}

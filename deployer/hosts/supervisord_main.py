@@ -1,5 +1,7 @@
 """supervisord as it runs on a host: back-off capped, ends noted, a process stopped only when its whole group is gone.
 
+Its event loop is guarded by hosts/supervisord_loop.py.
+
 Where it has to kill a process that does not stop, it says so in `events`.
 
 Travels beside supervisor's own code (hosts/supervisor_package.py) and runs inside supervisord, in the target's root.
@@ -19,11 +21,14 @@ import time
 from supervisor import process, supervisord  # type: ignore[import-untyped]
 from supervisor.states import ProcessStates  # type: ignore[import-untyped]
 
+from deployer.hosts import supervisord_loop
+
 EXITS, EVENTS = "run/exits", "events"
 MAIN, TURN = "run/supervisord.conf", 1000  # agent/supervisor_conf.py, core/turn.py
 COUNTERS = (("0", "/sys/fs/cgroup", "memory.events"), ("memory", "/sys/fs/cgroup/memory", "memory.oom_control"))
 LONGEST_BACKOFF = 60
 JUST_NOW = 3  # seconds
+GLANCE = 0.02  # seconds between two looks at a group that is ending
 
 
 class Process(process.Subprocess):  # type: ignore[misc]
@@ -33,6 +38,15 @@ class Process(process.Subprocess):  # type: ignore[misc]
     """
 
     ended: tuple[int, int] | None = None  # pid and wait status of a leader whose group lives on
+    _glanced = 0.0
+
+    def spawn(self) -> object:
+        """Start it; where there can be no fork, its closed pipes are forgotten, whose numbers are others' next."""
+        pid = super().spawn()
+        if not self.pid:
+            self.dispatchers: dict[int, object] = {}
+            self.pipes: dict[str, object] = {}
+        return pid
 
     def change_state(self, new_state: int, expected: bool = True) -> object:  # noqa: FBT001, FBT002 - supervisor's own
         """Change the state; the wait before the next start grows by a second each time, up to LONGEST_BACKOFF."""
@@ -63,9 +77,11 @@ class Process(process.Subprocess):  # type: ignore[misc]
 
     def transition(self) -> None:
         """Finish once the group has ended; supervisor itself sends the group SIGKILL after stopwaitsecs."""
-        if self.ended is not None and not lives(self.ended[0]):
-            ended, self.ended = self.ended, None
-            super().finish(*ended)
+        if self.ended is not None and time.monotonic() - self._glanced > GLANCE:  # an app that floods keeps us busy
+            self._glanced = time.monotonic()
+            if not lives(self.ended[0]):
+                ended, self.ended = self.ended, None
+                super().finish(*ended)
         MEMORY.look()
         super().transition()
 
@@ -170,6 +186,7 @@ def note(name: str, status: int, seconds: float, *, oom: bool) -> None:
 MEMORY = Memory()
 
 if __name__ == "__main__":
+    supervisord_loop.guard()
     process.Subprocess = Process
     end_orphans()
     supervisord.main()

@@ -253,14 +253,19 @@ def test_a_cut_at_every_word_is_mended_by_the_next_command(files, types, tmp_pat
         manager.shutdown()
 
 
-def test_a_host_without_any_supervisor_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+def test_the_hosts_own_supervisord_is_never_used_and_it_is_said_what_to_do(tmp_path, monkeypatch):
+    own = tmp_path / "bin" / "supervisord"
+    own.parent.mkdir()
+    own.write_text("#!/bin/sh\nexec sleep 600\n")
+    own.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{own.parent}:/usr/bin:/bin")
     files = a_target(tmp_path / "target")
     for shipped in files.agent.glob("supervisor-*"):
         subprocess.run(["rm", "-rf", str(shipped)], check=True)
     with pytest.raises(RunFailed) as failure:
         Supervisor(files).ensure()
-    assert "install `supervisor`" in failure.value.hint
+    assert "`deploy run`, `ship` or `rollback` brings it" in failure.value.hint
+    assert of_the_target(files) == []
 
 
 def test_reading_needs_no_supervisord(files):
