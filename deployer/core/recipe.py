@@ -13,6 +13,7 @@ class PythonRecipe:
 
     `version`: `3.11` or `3.11.7` instead of what `.python-version` says; `lock`: the lock file's path where it has
     another name; `extra`: more requirements (`gunicorn==23.0.0`); `groups`: dependency groups to include;
+    `extras`: extras of the project itself;
     `collectstatic`: false to leave Django's static files alone.
     """
 
@@ -20,6 +21,7 @@ class PythonRecipe:
     lock: str = ""
     extra: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
     collectstatic: bool = True
 
 

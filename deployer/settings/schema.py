@@ -78,6 +78,7 @@ PYTHON = (
     Key("extra", ListOf(Text("a requirement"), "requirements"), "none",
         "more requirements, such as `gunicorn==23.0.0`"),
     Key("groups", ListOf(_NAME, "names"), "none", "dependency groups to include"),
+    Key("extras", ListOf(_NAME, "names"), "none", "extras of the project itself to include"),
     Key("collectstatic", Boolean(), "true", "false leaves Django's static files alone"),
 )  # fmt: skip
 

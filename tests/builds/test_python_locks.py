@@ -2,13 +2,25 @@
 
 import pytest
 
-from deployer.builds.packs.pythons import requirements
-from deployer.builds.packs.pythons.converters import pdm, pipenv, poetry
+from deployer.builds.packs.pythons import converters, requirements
+from deployer.builds.packs.pythons.converters import Chosen
 from deployer.builds.packs.pythons.locks import Lock, deciding, is_python
 from deployer.core.errors import BuildFailed
 from deployer.core.recipe import PythonRecipe, Recipe
 
 HASH = "sha256:" + "ab" * 32
+
+
+def poetry(lock, groups=(), extras=()):
+    return [each.line for each in converters.poetry(lock, Chosen(groups, extras))]
+
+
+def pdm(lock, groups=()):
+    return [each.line for each in converters.pdm(lock, Chosen(groups))]
+
+
+def pipenv(lock, groups=()):
+    return [each.line for each in converters.pipenv(lock, Chosen(groups))]
 
 
 def recipe(lock: str) -> Recipe:
@@ -102,7 +114,7 @@ def test_poetry_sources_become_urls_and_paths():
     )
     lines = poetry(lock, ())
     assert lines[0] == "a @ git+https://example.com/a.git@c0ffee#subdirectory=sub"
-    assert lines[1] == "b @ ./libs/b"
+    assert lines[1] == "./libs/b"
     assert lines[2] == f"c @ https://example.com/c.whl --hash={HASH}"
     assert requirements.of(lines).local
     assert not requirements.of(lines).hashed
@@ -144,15 +156,72 @@ def test_a_pdm_lock_without_groups_is_refused():
     assert "inherit_metadata" in failure.value.hint
 
 
+def test_poetry_takes_the_packages_of_the_extras_asked_for():
+    lock = a_poetry_lock(
+        package("a", groups=["main"]),
+        package("b", groups=["main"], optional=True, markers='extra == "pg" and os_name == "posix"'),
+        package("c", groups=["main"], optional=True, markers='extra == "pg" or extra == "all"'),
+        package("d", groups=["main"], optional=True, markers='extra == "docs"'),
+    )
+    lock["extras"] = {"pg": ["b", "c"], "all": ["c"], "docs": ["d"]}
+    assert [line.split("=")[0] for line in poetry(lock)] == ["a"]
+    assert [line.split("=")[0] for line in poetry(lock, (), ("pg",))] == ["a", "b", "c"]
+    assert "extra" not in "".join(poetry(lock, (), ("pg", "docs")))
+    with pytest.raises(BuildFailed, match="no extra 'mysql'"):
+        poetry(lock, (), ("mysql",))
+    lock["package"][1]["markers"] = ""
+    with pytest.raises(BuildFailed, match="for which extra b is"):
+        poetry(lock, (), ("pg",))
+
+
 def test_pipenv_takes_the_default_section_and_those_asked_for():
     lock = {
-        "_meta": {"sources": [{"url": "https://one/simple"}, {"url": "https://two/simple"}]},
+        "_meta": {"sources": [{"url": "https://one/simple"}, {"name": "two", "url": "https://two/simple"}]},
         "default": {"a": {"version": "==1.0", "hashes": [HASH], "markers": "os_name == 'posix'"}},
-        "develop": {"b": {"version": "==2.0", "hashes": [HASH]}, "c": {"path": "./c", "editable": True}},
+        "develop": {
+            "b": {"version": "==2.0", "hashes": [HASH], "index": "two"},
+            "c": {"path": "./c", "editable": True},
+        },
     }
-    index = "--extra-index-url https://two/simple"
-    assert pipenv(lock, ()) == [index, f"a==1.0 ; os_name == 'posix' --hash={HASH}"]
-    assert pipenv(lock, ("develop",))[2:] == [f"b==2.0 --hash={HASH}", "c @ ./c"]
+    assert pipenv(lock) == [f"a==1.0 ; os_name == 'posix' --hash={HASH}"]
+    found = converters.pipenv(lock, Chosen(("develop",)))
+    assert [each.line for each in found[1:]] == [f"b==2.0 --hash={HASH}", "-e ./c"]
+    assert [each.index.url for each in found[:2]] == ["https://one/simple", "https://two/simple"]
+
+
+def test_pipenv_entries_of_every_kind():
+    entries = {
+        "a": {"git": "git@example.com:x/a.git", "ref": "c0ffee", "editable": True, "extras": ["s"]},
+        "b": {"git": "https://example.com/b.git", "ref": "c0ffee", "subdirectory": "py"},
+        "c": {"path": "libs/c", "markers": "os_name == 'posix'", "sys_platform": "== 'linux'"},
+        "d": {"file": "wheels/d-1.0-py3-none-any.whl"},
+        "e": {"file": "https://example.com/e-1.0.zip", "hashes": [HASH]},
+        "f": {"version": "==1.0", "extras": ["x", "y"]},
+        "0a1b2c": {"path": ".", "editable": True},
+    }
+    assert pipenv({"_meta": {}, "default": entries}) == [
+        "a[s] @ git+ssh://git@example.com/x/a.git@c0ffee",
+        "b @ git+https://example.com/b.git@c0ffee#subdirectory=py",
+        "./libs/c ; (os_name == 'posix') and (sys_platform == 'linux')",
+        "d @ ./wheels/d-1.0-py3-none-any.whl",
+        f"e @ https://example.com/e-1.0.zip --hash={HASH}",
+        "f[x,y]==1.0",
+        "-e ./.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "named"),
+    [
+        ({"version": "*"}, "not bound to one version"),
+        ({"hg": "https://example.com/a"}, "hg"),
+        ({"version": "==1.0", "index": "gone"}, "index 'gone'"),
+        ({"path": "/home/me/a"}, "/home/me/a"),
+    ],
+)
+def test_what_a_pipfile_lock_asks_for_and_cannot_be_had_is_refused_by_name(entry, named):
+    with pytest.raises(BuildFailed, match=named):
+        pipenv({"_meta": {"sources": []}, "default": {"a": entry}})
 
 
 @pytest.mark.parametrize(
@@ -187,6 +256,15 @@ def test_included_files_are_read_where_they_lie(tmp_path):
     (tmp_path / "requirements" / "limits.txt").write_text("six<2\n")
     text = requirements.read(tmp_path, "requirements/production.txt").text
     assert {"click==1", "flask==1", "six<2"} <= set(text.splitlines())
+    whole = requirements.whole(tmp_path, "requirements/production.txt").splitlines()
+    assert whole == ["click==1", f"-c {tmp_path}/requirements/limits.txt", "flask==1"]
+
+
+def test_an_editable_repository_as_pip_freeze_writes_it_is_one_as_any_other(tmp_path):
+    line = "-e git+https://example.com/a.git@c0ffee#egg=a&subdirectory=py"
+    (tmp_path / "requirements.txt").write_text(f"{line}\n-e ./lib\n")
+    whole = requirements.whole(tmp_path, "requirements.txt").splitlines()
+    assert whole == ["a @ git+https://example.com/a.git@c0ffee#subdirectory=py", "-e ./lib"]
 
 
 @pytest.mark.parametrize("include", ["-r gone.txt", "-r ../outside.txt", "-r /etc/passwd"])

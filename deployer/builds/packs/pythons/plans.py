@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from deployer.builds.packs.pythons import requirements
+from deployer.builds.packs import Workshop
+from deployer.builds.packs.pythons import indexes, requirements
 from deployer.builds.packs.pythons.converters import CONVERTERS, converted
+from deployer.builds.packs.pythons.indexes import Index, Locked
 from deployer.builds.packs.pythons.locks import Lock
 from deployer.builds.packs.pythons.project import project_table, read_toml
 from deployer.builds.packs.pythons.uv import Uv
 from deployer.core.errors import BuildFailed
+
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,18 @@ class Plan:
 
 def plan(lock: Lock, uv: Uv, scratch: Path) -> Plan:
     """The plan for `lock`, in the tree where `uv` works; files that it needs are written to `scratch`."""
-    groups = uv.workshop.recipe.python.groups
+    wishes = uv.workshop.recipe.python
+    groups, extras = wishes.groups, wishes.extras
     if lock.kind == "uv":
         return _synced(lock, uv)
     if lock.kind in CONVERTERS:
-        lines = converted(lock.kind, uv.workshop.tree / lock.path, groups)
-        return _listed(requirements.of(lines), uv, scratch, project=lock.kind != "pipenv")
+        locked = converted(lock.kind, uv.workshop.tree / lock.path, groups=groups, extras=extras)
+        return _bound(locked, uv, scratch, lock)
+    if lock.kind in ("pylock", "requirements") and extras:
+        raise BuildFailed(
+            f"deploy.yaml: build.python.extras: {lock.path} knows no extras",
+            hint="write a lock file with the extras that you want, and name it in `build.python.lock`",
+        )
     if lock.kind in ("pylock", "requirements", "setup") and groups:
         raise BuildFailed(
             f"deploy.yaml: build.python.groups: {lock.path} knows no groups",
@@ -45,7 +57,7 @@ def plan(lock: Lock, uv: Uv, scratch: Path) -> Plan:
         return _pylocked(lock, uv)
     if lock.kind == "requirements":
         return _required(lock, uv, scratch)
-    return _resolved(lock, uv, scratch, [argument for group in groups for argument in ("--group", group)])
+    return _resolved(lock, uv, scratch, _arguments("--group", groups) + _arguments("--extra", extras))
 
 
 def _synced(lock: Lock, uv: Uv) -> Plan:
@@ -58,11 +70,12 @@ def _synced(lock: Lock, uv: Uv) -> Plan:
         source[kind] for source in sources for kind in ("editable", "virtual", "directory", "path") if kind in source
     ]
     alone = all(path == "." for path in local)
-    groups = [argument for group in uv.workshop.recipe.python.groups for argument in ("--group", group)]
+    wishes = uv.workshop.recipe.python
+    chosen = _arguments("--group", wishes.groups) + _arguments("--extra", wishes.extras)
 
     def install(environment: Path) -> None:
         try:
-            uv.sync(environment, *groups, *(["--no-install-project"] if alone else []))
+            uv.sync(environment, *chosen, *(["--no-install-project"] if alone else []))
         except BuildFailed as error:
             if not uv.lock_is_stale():
                 raise
@@ -89,17 +102,24 @@ def _required(lock: Lock, uv: Uv, scratch: Path) -> Plan:
     tree = uv.workshop.tree
     found = requirements.read(tree, lock.path)
     path = str(tree / lock.path)
+    index = indexes.of_requirements(found.text)
     if found.hashed:
         identity = None if found.local else _digest("requirements", found.text.encode())
         return Plan(
-            lambda environment: uv.install(environment, "--require-hashes", "-r", path), identity, project=False
+            lambda environment: uv.install(environment, "--require-hashes", *found.options, "-r", path, env=index),
+            identity,
+            project=False,
         )
     if not found.text:
         return Plan(lambda _: None, _digest("nothing"), project=False)
     uv.workshop.say(f"{lock.path} is not locked: what it means may change from build to build (`uv pip compile`)")
+    source = scratch / "whole" / Path(lock.path).name
+    source.parent.mkdir()
+    source.write_text(requirements.whole(tree, lock.path) + "\n")
     if found.local:
-        return Plan(lambda environment: uv.install(environment, "-r", path), None, project=False)
-    return _compiled(lock.path, uv, scratch, [], project=False)
+        arguments = (*found.options, "-r", str(source))
+        return Plan(lambda environment: uv.install(environment, *arguments, env=index), None, project=False)
+    return _compiled(str(source), uv, scratch, list(found.options), project=False)
 
 
 def _resolved(lock: Lock, uv: Uv, scratch: Path, groups: list[str]) -> Plan:
@@ -111,27 +131,97 @@ def _resolved(lock: Lock, uv: Uv, scratch: Path, groups: list[str]) -> Plan:
                 "pyproject.toml has no [project], and there is no lock file",
                 hint="say there what the app needs (`uv init --bare`, `uv add`), or commit a requirements.txt",
             )
+        _refuse_foreign_sources(pyproject)
     uv.workshop.say(f"{lock.path} is not locked: what it means may change from build to build (`uv lock`)")
     return _compiled(lock.path, uv, scratch, groups, project=True)
 
 
+def _refuse_foreign_sources(pyproject: Mapping[str, Any]) -> None:
+    """Only their own lock files say which package is bound to a source of Poetry's or PDM's; uv reads none of them."""
+    for tool in ("poetry", "pdm"):
+        if pyproject.get("tool", {}).get(tool, {}).get("source"):
+            raise BuildFailed(
+                f"pyproject.toml has sources of packages (tool.{tool}.source), and there is no {tool}.lock that says "
+                "which package comes from which",
+                hint=f"`{tool} lock`, and commit {tool}.lock",
+            )
+
+
+def _arguments(option: str, values: Sequence[str]) -> list[str]:
+    return [argument for value in values for argument in (option, value)]
+
+
 def _compiled(source: str, uv: Uv, scratch: Path, arguments: list[str], *, project: bool) -> Plan:
     output = scratch / "requirements.txt"
-    uv.compile(source, output, *arguments)
-    return _listed(requirements.read(scratch, output.name), uv, scratch, project=project)
+    index = indexes.of_requirements(Path(source).read_text()) if source.endswith((".txt", ".in")) else {}
+    uv.compile(source, output, *arguments, env=index)
+    return _listed(requirements.read(scratch, output.name), uv, scratch, project=project, index=index)
 
 
-def _listed(found: requirements.Requirements, uv: Uv, scratch: Path, *, project: bool) -> Plan:
-    """Lines that name every package: nothing is left to resolve."""
+def _listed(
+    found: requirements.Requirements, uv: Uv, scratch: Path, *, project: bool, index: Mapping[str, str]
+) -> Plan:
+    """Lines that name every package: nothing is left to resolve; `index` are uv's variables for their index."""
     path = scratch / "listed.txt"
     path.write_text(found.text + "\n")
     hashes = ["--require-hashes"] if found.hashed else []
 
     def install(environment: Path) -> None:
         if found.text:
-            uv.install(environment, "--no-deps", *hashes, "-r", str(path))
+            uv.install(environment, "--no-deps", *hashes, "-r", str(path), env=index)
 
-    return Plan(install, None if found.local else _digest("listed", found.text.encode()), project=project)
+    text = found.text.replace(f"{uv.workshop.tree}/", "")  # --find-links
+    return Plan(install, None if found.local else _digest("listed", text.encode()), project=project)
+
+
+def _bound(locked: list[Locked], uv: Uv, scratch: Path, lock: Lock) -> Plan:
+    """The packages of each index are asked for there alone; each group of them is a step of its own."""
+    _refuse_elsewhere(locked, uv.workshop, lock)
+    whole = requirements.of([each.line for each in locked])
+    groups: dict[Index | None, list[str]] = {None: []}
+    for each in locked:
+        groups.setdefault(each.index, []).append(each.line)
+
+    def install(environment: Path) -> None:
+        for number, (index, lines) in enumerate(groups.items()):
+            part = requirements.of(lines)
+            path = scratch / f"listed-{number}.txt"
+            path.write_text(part.text + "\n")
+            hashes = ["--require-hashes"] if part.hashed and lines else []
+            where = indexes.only(index, uv.workshop.env, lock.path) if index else {}
+            try:
+                if lines:
+                    uv.install(environment, "--no-deps", *hashes, "-r", str(path), env=where)
+            except BuildFailed as error:
+                if index is None:
+                    raise
+                names = ", ".join(re.split(r"[ =@\[]", line)[0] for line in lines[:SHOWN])
+                more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+                raise BuildFailed(
+                    f"{lock.path} binds {names}{more} to the index {indexes.shown(index)}, and they could not be "
+                    "installed from there",
+                    hint="can this machine reach it, has it these versions, does it ask for a password "
+                    f"(`build.secrets` in deploy.yaml)? They are taken from no other index ({error.message})",
+                    output=error.output,
+                    details=error.details,
+                ) from error
+
+    told = [f"{each.index} {each.line}" for each in locked]
+    identity = None if whole.local else _digest("bound", "\n".join(told).encode())
+    return Plan(install, identity, project=lock.kind != "pipenv")
+
+
+def _refuse_elsewhere(locked: list[Locked], workshop: Workshop, lock: Lock) -> None:
+    """Refuse a package from a folder that the build's tree does not have."""
+    for each in locked:
+        found = re.match(r"(?:-e |[^;]*? @ )?\./([^;\[]*?)(?:\[|\s|$)", each.line)
+        if found and not (workshop.tree / found.group(1)).exists():
+            raise BuildFailed(
+                f"{lock.path} takes a package from {found.group(1)}, which is not in the commit",
+                hint="put deploy.yaml at the top of the repository, and the app's folder into it as `build.root`"
+                if found.group(1).startswith("../")
+                else "`git add` it, and commit",
+            )
 
 
 def _digest(kind: str, *contents: bytes) -> str:

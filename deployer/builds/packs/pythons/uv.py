@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from deployer.agent.interpreters import Interpreter
 from deployer.builds.packs import Workshop
 from deployer.builds.packs.pythons import venv
 from deployer.core.errors import BuildFailed
+
+NOTHING: Mapping[str, str] = {}
 
 
 class Uv:
@@ -26,15 +28,18 @@ class Uv:
         self._run("venv", "--relocatable", "--no-project", "--python", self.interpreter.path, str(target))
         return target
 
-    def install(self, environment: Path, *arguments: str) -> None:
-        """`uv pip install` into `environment`."""
-        self._run("pip", "install", *arguments, environment=environment)
+    def install(self, environment: Path, *arguments: str, env: Mapping[str, str] = NOTHING) -> None:
+        """`uv pip install` into `environment`, with `env` besides."""
+        self._run("pip", "install", *arguments, environment=environment, env=env)
 
-    def compile(self, source: str, output: Path, *arguments: str) -> None:
+    def compile(self, source: str, output: Path, *arguments: str, env: Mapping[str, str] = NOTHING) -> None:
         """Resolve what `source` asks for and write it to `output`, pinned and hashed."""
-        options = ("--generate-hashes", "--no-header", "--no-annotate", "--emit-index-url", "--emit-find-links")
+        options = (
+            *("--generate-hashes", "--no-header", "--no-annotate"),
+            *("--emit-index-url", "--emit-find-links", "--emit-build-options"),  # what the installing goes by, too
+        )
         python = ("--python", self.interpreter.path, "--quiet", "-o", str(output))
-        self._run("pip", "compile", *options, *python, *arguments, source)
+        self._run("pip", "compile", *options, *python, *arguments, source, env=env)
 
     def sync(self, environment: Path, *arguments: str) -> None:
         """`uv sync` of the tree's uv.lock into `environment`."""
@@ -52,8 +57,8 @@ class Uv:
         )
         return done.returncode == 1
 
-    def _run(self, *arguments: str, environment: Path | None = None) -> None:
-        self.workshop.run([binary(), *arguments], env=self._environ(environment))
+    def _run(self, *arguments: str, environment: Path | None = None, env: Mapping[str, str] = NOTHING) -> None:
+        self.workshop.run([binary(), *arguments], env={**self._environ(environment), **env})
 
     def _environ(self, environment: Path | None) -> dict[str, str]:
         given = self.workshop.env

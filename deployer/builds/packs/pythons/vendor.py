@@ -109,7 +109,8 @@ class Vendoring:
         }
         depends = [FORM, bytecode.FORM, todo.identity, one.version, one.abi, one.machine, one.path, uv_version()]
         whole = json.dumps(
-            [*depends, list(recipe.python.extra), list(recipe.python.groups), environment], sort_keys=True
+            [*depends, list(recipe.python.extra), list(recipe.python.groups), list(recipe.python.extras), environment],
+            sort_keys=True,
         )
         return hashlib.sha256(whole.encode()).hexdigest()
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.agent.interpreters import Interpreter, version_key
+from deployer.builds.packs.pythons import lock_python
 from deployer.builds.packs.pythons.project import project_table, read_toml
 from deployer.core.errors import BuildFailed
 from deployer.core.recipe import Recipe
 
 OLDEST = ">=3.9"
+NOTHING = "nothing"
 _CLAUSE = re.compile(r"(===|==|!=|~=|<=|>=|<|>|\^|~)?\s*v?(\d+(?:\.\d+)*)(\.\*)?(?:[a-z]+\d*)?\Z")
 
 
@@ -25,6 +27,17 @@ class Wish:
 
 
 def wish(tree: Path, recipe: Recipe) -> Wish:
+    """The first that says something, and what the lock file was made for, which has to fit in any case."""
+    first = _first(tree, recipe)
+    spec, source = lock_python.asked(tree, recipe)
+    if not spec or spec in first.spec:
+        return first
+    if first.source == NOTHING:
+        return Wish(f"{spec},{OLDEST}", source)
+    return Wish(f"{first.spec},{spec}", f"{first.source} and {source}")
+
+
+def _first(tree: Path, recipe: Recipe) -> Wish:
     """The first that says something: deploy.yaml, `.python-version`, `runtime.txt`, `requires-python`."""
     if recipe.python.version:
         return Wish(_pinned(recipe.python.version, "deploy.yaml: build.python.version"), "deploy.yaml")
@@ -41,7 +54,7 @@ def wish(tree: Path, recipe: Recipe) -> Wish:
         for spec, key in ((requires, "requires-python"), (poetry, "tool.poetry.dependencies.python")):
             if isinstance(spec, str) and spec.strip():
                 return Wish(f"{spec},{OLDEST}", f"pyproject.toml: {key}")
-    return Wish(OLDEST, "nothing")
+    return Wish(OLDEST, NOTHING)
 
 
 def chosen(wanted: Wish, here: Sequence[Interpreter]) -> Interpreter:
