@@ -17,6 +17,7 @@ from deployer.core.names import release_name
 from deployer.core.release import Spec
 from deployer.hosts.session import Session
 from deployer.stages import aftermath, balancing, drift, moving, placing, upkeep
+from deployer.stages.diagnosis import advised
 from deployer.stages.events import DONE, STEP, WARNING, Event, step
 from deployer.stages.listener import Listener
 from deployer.stages.staging import stage_missing
@@ -96,7 +97,9 @@ def run_release_command(target: Target, spec: Spec) -> None:
     message = f"the release command of {name} {_how(target, ended)}; nothing was switched"
     wanted = Wanted(spec.version, dict(spec.formation))
     record(target, wanted, attempt=target.operator.token(), cause="run", outcome=FAILED, error=message)
-    raise ReleaseCommandFailed(message, hint=f"mend it and `deploy ship`, or try {name} again", output="\n".join(last))
+    with advised(target, spec.version):
+        hint = f"fix it and `deploy ship`, or `deploy run {name}` again"
+        raise ReleaseCommandFailed(message, hint=hint, output="\n".join(last))
 
 
 def _how(target: Target, ended: requests.Ended) -> str:
@@ -108,7 +111,10 @@ def _how(target: Target, ended: requests.Ended) -> str:
 def bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
     """Switch every host to `wanted`; what the whole target has once goes to another host before that."""
     wanted = placing.placed(target, wanted) if wanted.placed is None else wanted
-    with moving.freed(target, wanted, lambda narrowed, own: _bring_up(narrowed, own, cause=MOVE)):
+    with (
+        advised(target, wanted.version),
+        moving.freed(target, wanted, lambda narrowed, own: _bring_up(narrowed, own, cause=MOVE)),
+    ):
         return _bring_up(target, wanted, cause=cause)
 
 
