@@ -17,9 +17,7 @@ def test_each_usual_cause_of_a_failing_boot_is_told_with_the_line_to_write(deplo
     (tiny.folder / "package.json").write_text(json.dumps({"scripts": {"start": "nodemon x", "start:prod": "node x"}}))
     commit(tiny.folder)
     for command, raw, line in (
-        ("gunicorn-that-is-not --bind :$PORT", "not found", "neither in the build nor on the host's PATH"),
         ("nodemon server.js", "nodemon: not found", "a Procfile with `web: node x`"),
-        ("./server.py", "Permission denied", "git update-index --chmod=+x server.py"),
         (
             "exec python3 -c 'import os; os.environ[\"API_KEY\"]'",
             "KeyError: 'API_KEY'",
