@@ -7,11 +7,10 @@ next command that changes what runs: its `ensure` ends what the old manager runs
 from __future__ import annotations
 
 import os
-import pwd
 from pathlib import Path
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
-from deployer.agent import unit_setup
+from deployer.agent import unit_setup, user
 from deployer.agent.layout import Layout
 from deployer.agent.managers import Emit, Instance, ProcessManager
 from deployer.agent.systemctl import Systemctl
@@ -44,18 +43,18 @@ def hindrance() -> tuple[str, ...]:
     """Why systemd cannot keep processes of ours alive, and what to do about it; () where it can."""
     if not os.path.isdir("/run/systemd/system"):
         return "this host has no systemd", "say `manager: supervisor` in deploy.yaml"
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    if os.geteuid() != 0 and not lingers(user):
-        hint = f"`sudo loginctl enable-linger {user}` on the host, or say `sudo: true` or `manager: supervisor`"
-        return f"systemd ends what {user} runs when {user} logs out: lingering is off", hint
+    user_name = user.name()
+    if os.geteuid() != 0 and not lingers(user_name):
+        hint = f"`sudo loginctl enable-linger {user_name}` on the host, or say `sudo: true` or `manager: supervisor`"
+        return f"systemd ends what {user_name} runs when {user_name} logs out: lingering is off", hint
     if not Systemctl().answers():
-        return f"systemd does not answer {user}", "`systemctl --user status` on the host says more"
+        return f"systemd does not answer {user_name}", "`systemctl --user status` on the host says more"
     return ()
 
 
-def lingers(user: str) -> bool:
-    """Whether systemd keeps a manager for `user` from the boot on, logged in or not."""
-    return Path("/var/lib/systemd/linger", user).exists()
+def lingers(name: str) -> bool:
+    """Whether systemd keeps a manager for the user `name` from the boot on, logged in or not."""
+    return Path("/var/lib/systemd/linger", name).exists()
 
 
 def _supervised(files: Layout) -> bool:

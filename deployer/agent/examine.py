@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import pwd
 import shutil
 import sys
 import time
 from pathlib import Path
 from typing import Any, Optional
 
-from deployer.agent import choice, examine_kernel, examine_ports, examine_router, examine_systemd, ledger, stage
+from deployer.agent import choice, examine_kernel, examine_ports, examine_router, examine_systemd, ledger, stage, user
 from deployer.agent.context import Host
 from deployer.agent.finding import finding
 from deployer.core import requests
@@ -35,7 +34,7 @@ def examine(asked: requests.Examine, host: Host) -> requests.Examined:
         *_disk(host),
         _root(host),
         *damage,
-        *examine_systemd.findings(host, _name()),
+        *examine_systemd.findings(host, user.name()),
         _manager(host, asked.manager),
         *(examine_ports.findings(host, known, spec) if known else []),
         *examine_router.findings(host, asked.router),
@@ -67,17 +66,9 @@ def _python() -> dict[str, Any]:
     return finding("python3", found, ok=sys.version_info >= OLDEST, hint="the agent needs Python 3.9 or newer")
 
 
-def _name() -> str:
-    """The user that the agent is."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:  # a container's user without a name
-        return str(os.geteuid())
-
-
 def _user(spec: Optional[Spec]) -> dict[str, Any]:
     """Who the agent is, and with it whoever a process runs as that has no user of its own."""
-    name, by = _name(), os.environ.get("SUDO_USER")
+    name, by = user.name(), os.environ.get("SUDO_USER")
     found = f"{name}, by sudo of {by}" if by else name
     if os.geteuid() != 0 or spec is None:
         return finding("user", found)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from deployer.agent import ledger, look
+from deployer.agent import ledger, look, user
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
@@ -109,8 +108,13 @@ def _request(session: Session, name: str) -> Any:
 def root_of(request: Open) -> Path:
     """The target's root on this host: as the operator said, or by default where such things belong."""
     if not request.root:
-        return Path("/srv", request.app) if os.geteuid() == 0 else Path.home() / request.app
-    return Path.home() / request.root[2:] if request.root.startswith("~/") else Path(request.root)
+        return Path("/srv", request.app) if os.geteuid() == 0 else _home() / request.app
+    return _home() / request.root[2:] if request.root.startswith("~/") else Path(request.root)
+
+
+def _home() -> Path:
+    given = os.environ.get("HOME", "")
+    return Path(given) if given.startswith("/") else user.home()
 
 
 def _opened(host: Host) -> Opened:
@@ -122,7 +126,7 @@ def _opened(host: Host) -> Opened:
     seq, head = known.head
     return Opened(
         root=str(files.root),
-        user=pwd.getpwuid(os.geteuid()).pw_name,
+        user=user.name(),
         python=".".join(map(str, sys.version_info[:3])),
         machine=os.uname().machine,
         builds=[name for name in _names(files.builds) if names.BUILD.match(name) and has_build(files, name)],

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from deployer.agent import config, durable, ledger, transfer
+from deployer.agent import config, durable, ledger, shared_paths, transfer
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
@@ -58,9 +58,9 @@ def fill(host: Host, part: str, spec: Spec, build: Manifest) -> None:
     """Make the release's `app`: hard links into the objects, the links of the build, of the host and to `shared`."""
     app = f"{part}/app"
     os.mkdir(app)
-    shared = {path.path for path in spec.shared}
-    entries = [entry for entry in build.entries if not _below(entry.path, shared)] if shared else build.entries
-    extra = host_links(host, spec)
+    shared = shared_paths.placed(spec, build)
+    entries = [entry for entry in build.entries if not _below(entry.path, set(shared))] if shared else build.entries
+    extra = host_links(host, spec, shared)
     folders = make_folders(app, [*(entry.path for entry in entries), *extra])
     objects = Objects(host.files.objects)
     point("stage.link")
@@ -74,23 +74,23 @@ def fill(host: Host, part: str, spec: Spec, build: Manifest) -> None:
     os.chmod(app, READ_ONLY)
 
 
-def host_links(host: Host, spec: Spec) -> dict[str, str]:
+def host_links(host: Host, spec: Spec, shared: Mapping[str, SharedPath]) -> dict[str, str]:
     """The links that only this host can make: to its interpreters, and to the paths that outlive releases."""
     from deployer.agent import interpreters  # noqa: PLC0415 - most sessions stage nothing
 
     links = {}
     for runtime in spec.launch.runtimes:
         links[runtime.link] = interpreters.find(runtime, cache=_known(host.files), environ=os.environ)
-    for path in spec.shared:
+    for place, path in shared.items():
         real = host.files.shared / path.path
         durable.make_directory(real.parent if path.is_file else real)
-        links[path.path] = shared_link(path)
+        links[place] = shared_link(place, path)
     return links
 
 
-def shared_link(path: SharedPath) -> str:
-    """What the link of a shared path in `releases/vN/app` names: relative, so that a copied root still works."""
-    return posixpath.join(*[".."] * (path.path.count("/") + 3), "shared", path.path)
+def shared_link(place: str, path: SharedPath) -> str:
+    """What the link at `place` in `releases/vN/app` names: relative, so that a copied root still works."""
+    return posixpath.join(*[".."] * (place.count("/") + 3), "shared", path.path)
 
 
 def make_folders(root: str, paths: Iterable[str]) -> list[str]:
@@ -132,8 +132,9 @@ def check(files: Layout, version: int) -> Spec:
     found = spec(files, version)
     _check_own_files(files, found)
     app = f"{files.release(version)}/app"
-    shared = {path.path for path in found.shared}
-    for entry in transfer.open_manifest(files, found.build).entries:
+    build = transfer.open_manifest(files, found.build)
+    shared = set(shared_paths.placed(found, build))
+    for entry in build.entries:
         if not _below(entry.path, shared) and not _fits(entry, f"{app}/{entry.path}"):
             raise Drift(
                 f"v{version}: app/{entry.path} is missing or was altered",

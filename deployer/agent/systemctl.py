@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import pwd
 from pathlib import Path
 from typing import Optional, Sequence
 
 from deployer.agent.environment import PATH
 from deployer.agent.fault import point
 from deployer.agent.program import Answer, ask
+from deployer.agent.user import home
 from deployer.core.errors import RunFailed
 
 PATIENCE = 30.0  # seconds for whatever has not to wait for a process
@@ -42,7 +42,7 @@ class Systemctl:
         """Where its unit files are."""
         if self.of_the_system:
             return Path("/etc/systemd/system")
-        return Path(pwd.getpwuid(self.user).pw_dir, ".config/systemd/user")
+        return home(self.user) / ".config/systemd/user"
 
     @property
     def wants(self) -> Path:

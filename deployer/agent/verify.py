@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 
-from deployer.agent import config, stage, transfer
+from deployer.agent import config, shared_paths, stage, transfer
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.objects import BLOCK
@@ -49,7 +49,7 @@ def _digests(request: requests.Verify, files: Layout) -> list[str]:
 
 def _tree(app: str, spec: Spec, build: Manifest, host: Host) -> list[str]:
     host_made = {runtime.link for runtime in spec.launch.runtimes}
-    shared = {path.path: stage.shared_link(path) for path in spec.shared}
+    shared = {place: stage.shared_link(place, path) for place, path in shared_paths.placed(spec, build).items()}
     problems, expected = [], {*host_made, *shared}
     for entry in build.entries:
         host.session.check()

@@ -176,7 +176,8 @@ def lacks(thing: str) -> BuildFailed:
     """The failure that says the repository has not all of the commit's objects."""
     return BuildFailed(
         f"the repository lacks object {thing}",
-        hint="a shallow or partial clone? `git fetch --unshallow` or `git fetch --refetch`; else `git fsck`",
+        hint="`git fetch --refetch --no-filter` brings what a partial clone (`--filter`) has left out, "
+        "`git fetch --unshallow` what a shallow one has; else `git fsck` tells what is damaged",
     )
 
 

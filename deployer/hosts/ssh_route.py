@@ -88,7 +88,7 @@ class Routes:
             name=name,
             host=host,
             port=number,
-            user=user or given["user"] or said.get("user") or getpass.getuser(),
+            user=user or given["user"] or said.get("user") or _name(),
             known_as=(said.get("hostkeyalias") or (host if number == PORT else f"[{host}]:{number}")).lower(),
             identities=tuple(os.path.expanduser(path) for path in said.get("identityfile", [])),
             only_identities=said.get("identitiesonly", "no") == "yes",
@@ -106,6 +106,17 @@ class Routes:
             for path in files.split():
                 if path != "none":
                     yield Path(path.replace("%d", str(self._home))).expanduser()
+
+
+def _name() -> str:
+    """The caller's name, as ssh would take it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        raise SettingsError(
+            f"this user (uid {os.getuid()}) has no name to log in with",
+            hint="say `user:` for the target in deploy.yaml, or export USER",
+        ) from None
 
 
 def _lines(path: Path, folder: Path, depth: int) -> Iterator[str]:

@@ -4,10 +4,10 @@ import os
 import subprocess
 
 import pytest
-from repositories import Repository
+from repositories import Repository, contents, made
 
 from deployer.builds.source import find
-from deployer.core.errors import NotFound, UsageError
+from deployer.core.errors import BuildFailed, NotFound, UsageError
 
 
 @pytest.fixture
@@ -158,3 +158,21 @@ def test_a_repository_of_another_user_is_read_all_the_same(repository):
     assert source.commit().id == commit
     assert source.changes() == []
     assert source.between(commit, commit).ahead == ()
+
+
+def test_what_a_partial_clone_lacks_comes_with_what_the_hint_says(repository, tmp_path):
+    repository.commit("First", **{"big/one": "1"})
+    repository.commit("Second", **{"big/one": "2"})
+    repository.git("config", "uploadpack.allowFilter", "true")
+    clone = tmp_path / "clone"
+    address = f"file://{repository.folder}"
+    repository.git("clone", "--quiet", "--filter=blob:none", "--no-checkout", address, str(clone))
+    cloned = Repository(clone)
+    cloned.git("sparse-checkout", "set", "--no-cone", "/*", "!big")
+    cloned.git("checkout", "--quiet", "main")
+    with pytest.raises(BuildFailed, match="lacks object") as failure:
+        made(cloned, tmp_path / "store")
+    command = failure.value.hint.split("`")[1].split()
+    assert command[:2] == ["git", "fetch"]
+    cloned.git(*command[1:])
+    assert contents(tmp_path / "store", made(cloned, tmp_path / "store"))["big/one"] == b"2"
