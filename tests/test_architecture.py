@@ -31,6 +31,7 @@ PROGRAMS = {
     "hosts/supervisord_main.py": "the program that starts the supervisord we ship",
     "builds/packs/pythons/compile_script.py": "run by the app's own Python",
     "builds/packs/pythons/collect_script.py": "run by the app's own Python",
+    "builds/packs/pythons/moved_script.py": "run by the app's own Python",
 }
 ENVIRON = {  # above the agent, whose environment is the host's
     "hosts/local.py": "what a login would give the agent is taken from the caller's",

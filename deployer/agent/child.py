@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from deployer.agent import config
 from deployer.agent.environment import base, environment
+from deployer.agent.environment import working_folder as working_folder_of
 from deployer.agent.layout import Layout
 from deployer.core.release import Spec
 from deployer.core.secret import reveal
@@ -45,8 +46,13 @@ def environment_of(files: Layout, spec: Spec, process: str, terminal: str = "") 
 
 
 def home(files: Layout, version: int) -> str:
-    """Where the commands of a release run: its `app`, by the release's own name, never through `current`."""
+    """A release's tree: its `app`, by the release's own name, never through `current`."""
     return f"{files.release(version)}/app"
+
+
+def working_folder(files: Layout, spec: Spec) -> str:
+    """Where the commands of a release run."""
+    return working_folder_of(spec, home(files, spec.version))
 
 
 def exit_code(returncode: int) -> int:

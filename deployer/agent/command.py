@@ -39,7 +39,7 @@ def run_release_command(request: requests.RunReleaseCommand, host: Host) -> requ
     point("command.start")
     process = subprocess.Popen(
         ["/bin/sh", "-c", spec.launch.release_command],
-        cwd=child.home(host.files, request.version),
+        cwd=child.working_folder(host.files, spec),
         env=child.environment_of(host.files, spec, KIND),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

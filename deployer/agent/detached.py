@@ -78,7 +78,7 @@ def end_one_off(request: requests.EndOneOff, host: Host) -> requests.OneOffEnded
 
 def _check_command(argv: list[str], spec: Spec, files: Layout) -> None:
     """Refuse what is no command while somebody is there to hear it; else the log alone would say so."""
-    env, home = child.environment_of(files, spec, KIND), child.home(files, spec.version)
+    env, home = child.environment_of(files, spec, KIND), child.working_folder(files, spec)
     known = os.path.exists(os.path.join(home, argv[0])) if "/" in argv[0] else shutil.which(argv[0], path=env["PATH"])
     if not known:
         raise oneoff.no_such_command(argv[0], spec.version)

@@ -47,6 +47,12 @@ def environment(
     return made
 
 
+def working_folder(spec: Spec, app: str) -> str:
+    """Where in the release's tree `app` its processes start."""
+    root = getattr(spec.launch, "root", "")  # a release of an older deployer has none
+    return f"{app}/{root}" if root else app
+
+
 def behind_router(spec: Spec, kind: str) -> bool:
     """Whether requests to processes of the type `kind` come from a router on this host, and so by loopback."""
     return _routed(spec, kind) and not _elsewhere(spec)

@@ -17,7 +17,7 @@ from typing import Callable
 
 from deployer.agent import config, stage
 from deployer.agent.child import end_group, home, identity
-from deployer.agent.environment import base, environment
+from deployer.agent.environment import base, environment, working_folder
 from deployer.agent.launch import SHELL, encoded
 from deployer.agent.layout import Layout
 from deployer.core.errors import DeployError
@@ -81,7 +81,7 @@ class Trial:
         )
         running = subprocess.Popen(
             [SHELL, "-c", self._command],
-            cwd=app,
+            cwd=working_folder(spec, app),
             env=encoded(made),
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -12,7 +12,7 @@ import signal
 import sys
 
 from deployer.agent import started
-from deployer.agent.environment import base, by_loopback, environment, marks
+from deployer.agent.environment import base, by_loopback, environment, marks, working_folder
 from deployer.core.plain import direct
 from deployer.core.turn import TURN
 
@@ -92,17 +92,18 @@ def launch(
         become(spec.run_as)
     made = environment(spec, variables, app=app, process=process, port=port or None, base=base(), turn=turn)
     command = direct(known["command"])  # its pid is the program's: signals and LISTEN_PID are for that, not for a shell
-    execute(SHELL, ["sh", "-c", command], {**made, **handed}, app=app, keep=len(handed.get("LISTEN_FDS", "")))
+    where = working_folder(spec, app)
+    execute(SHELL, ["sh", "-c", command], {**made, **handed}, where=where, keep=len(handed.get("LISTEN_FDS", "")))
 
 
-def execute(program: str, arguments: list[str], made: Mapping[str, str], *, app: str, keep: int = 0) -> NoReturn:
-    """Become `program` (looked for as a shell does) in `app` with the environment `made`.
+def execute(program: str, arguments: list[str], made: Mapping[str, str], *, where: str, keep: int = 0) -> NoReturn:
+    """Become `program` (looked for as a shell does) in the folder `where` with the environment `made`.
 
     Nothing else is inherited, but for the first `keep` descriptors after those that every program has.
     """
     _forget_inherited(3 + keep)
     os.umask(UMASK)
-    os.chdir(app)
+    os.chdir(where)
     try:
         os.execvpe(program, arguments, encoded(made))
     except ValueError as error:  # a NUL, which no environment can carry

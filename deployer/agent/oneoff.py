@@ -33,7 +33,7 @@ def exec_(request: requests.Exec, host: Host) -> requests.Ended:
     ends = _Ends(request)
     try:
         with bounds.bounded(host.files, kind) as bound:
-            process = _start(request, spec, env, child.home(host.files, chosen), ends, bound)
+            process = _start(request, spec, env, child.working_folder(host.files, spec), ends, bound)
     except FileNotFoundError:
         raise no_such_command(request.argv[0], chosen) from None
     except OSError as error:  # a file that is no program, a folder, too many arguments

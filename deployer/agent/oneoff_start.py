@@ -9,7 +9,7 @@ import os
 import sys
 
 from deployer.agent import launch
-from deployer.agent.environment import base, environment
+from deployer.agent.environment import base, environment, working_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,4 +45,4 @@ def start(folder: str, name: str) -> NoReturn:
         launch.become(spec.run_as)
     app = f"{release}/app"
     made = environment(spec, variables, app=app, process=f"run.{name}", port=None, base=base())
-    launch.execute(wanted["argv"][0], wanted["argv"], made, app=app)
+    launch.execute(wanted["argv"][0], wanted["argv"], made, where=working_folder(spec, app))

@@ -17,7 +17,7 @@ from deployer.agent import durable
 from deployer.agent.fault import point
 from deployer.builds import diagnosis, scan
 from deployer.builds.checkout import Node, nodes, outline, paths
-from deployer.builds.making import Made, Order, Report, Room, make
+from deployer.builds.making import Made, Order, Report, Room, app_root, make
 from deployer.builds.packs import Pack, front_ends
 from deployer.builds.packs.choose import choose
 from deployer.builds.source import Commit
@@ -38,7 +38,7 @@ def build(
     """The build of a commit: found, or made and put into the store; `at` is now, in RFC 3339."""
     began = clock()
     tree = nodes(order.source, order.commit)
-    pack = choose(order.recipe.pack, paths(tree))
+    pack = choose(order.recipe.pack, paths(tree), order.recipe.root)
     with store.workshop() as folder:
         inputs = _inputs(order, pack, tree, f"{folder}/outline")
         key = cache_key(order, pack, inputs)
@@ -116,9 +116,16 @@ def _again(known: Build, commit: Commit, store: BuildStore) -> Build:
 
 
 def _inputs(order: Order, pack: Pack, tree: list[Node], folder: str) -> dict[str, str]:
+    root = app_root(order.recipe, pack)
+    below = f"{root}/" if root else ""
+    inside = frozenset(path.removeprefix(below) for path in paths(tree) if path.startswith(below))
+    if root and not inside and not order.recipe.before:
+        raise BuildFailed(f"build.root: the commit has no folder {root!r}", hint="commit it, or mend `root:`")
     os.mkdir(folder)
-    outline(order.source, tree, folder, also=(order.recipe.python.lock, *front_ends.deciding(paths(tree))))
-    return dict(pack.inputs(Path(folder), order.recipe))
+    also = tuple(below + path for path in (order.recipe.python.lock, *front_ends.deciding(inside)))
+    outline(order.source, tree, folder, root=root, also=also)
+    os.makedirs(f"{folder}/{root}", exist_ok=True)
+    return dict(pack.inputs(Path(folder, root), order.recipe))
 
 
 def _program() -> str:

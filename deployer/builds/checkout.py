@@ -9,6 +9,7 @@ no file can be written through one.
 from __future__ import annotations
 
 import os
+import posixpath
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -54,9 +55,11 @@ def checkout(source: Source, commit: Commit, tree: list[Node], folder: str, *, r
         _write(home.git, part, folder, made, partial(_content, home=home, allowed=recipe.lfs))
 
 
-def outline(source: Source, tree: list[Node], folder: str, *, also: tuple[str, ...] = ()) -> None:
-    """Write only the small files at the top (lock files, `.python-version`), and `also`: enough for a cache's key."""
-    chosen = [n for n in tree if ("/" not in n.path or n.path in also) and n.mode not in (LINK, SUBMODULE)]
+def outline(source: Source, tree: list[Node], folder: str, *, root: str = "", also: tuple[str, ...] = ()) -> None:
+    """Write only the small files of `root` (lock files, `.python-version`), and `also`: enough for a cache's key."""
+    chosen = [
+        n for n in tree if (posixpath.dirname(n.path) == root or n.path in also) and n.mode not in (LINK, SUBMODULE)
+    ]
     _write(source.git, chosen, folder, {folder}, lambda _, blob: blob if blob.size <= LARGEST_OUTLINE else Blob.of(b""))
 
 

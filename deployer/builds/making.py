@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployer.agent.fault import point
-from deployer.builds import environment, scan
+from deployer.builds import environment, scan, traces
 from deployer.builds.checkout import Node, checkout
 from deployer.builds.packs import Pack, Packed, Workshop
 from deployer.builds.source import Commit, Source
 from deployer.builds.workshop import Bench
 from deployer.core import procfile, wire
 from deployer.core.errors import BuildFailed
-from deployer.core.manifest import BadManifest, Launch, Manifest, ProcessType, manifest
+from deployer.core.manifest import BadManifest, Launch, Manifest, ProcessType, Runtime, manifest
+from deployer.core.message import fields
 from deployer.core.recipe import Recipe
 
 PROCFILE = "Procfile"
@@ -71,9 +72,10 @@ def make(order: Order, pack: Pack, tree: list[Node], room: Room) -> Made:
     os.mkdir(room.tree)
     room.report("step", f"checking out {order.commit.id[:12]}")
     checkout(order.source, order.commit, tree, room.tree, recipe=order.recipe)
-    declared = _procfile(f"{room.tree}/{PROCFILE}")
+    root = app_root(order.recipe, pack)
+    declared = _procfile(f"{room.tree}/{root}/{PROCFILE}") or _procfile(f"{room.tree}/{PROCFILE}")
     point("build.checked-out")
-    packed = _work(order, pack, room)
+    packed = _work(order, pack, room, root)
     point("build.packed")
     processes, release_command, console = order.settle(declared, packed.processes)
     launch = Launch(
@@ -85,9 +87,14 @@ def make(order: Order, pack: Pack, tree: list[Node], room: Room) -> Made:
         runtimes=packed.runtimes,
         path=packed.path,
         env=dict(packed.env),
+        root=root,
     )
     room.report("step", "reading the result")
-    entries = scan.scan(room.tree, exclude=order.recipe.exclude, links=[each.link for each in packed.runtimes])
+    links = [each.link for each in packed.runtimes]
+    places = traces.places(room.folder, room.cache)
+    entries, naming = scan.scan_for(places, room.tree, exclude=order.recipe.exclude, links=links)
+    for told in traces.check(room.tree, naming, places):
+        room.report("warning", told)
     try:
         return Made(launch, manifest(wire.encode(launch), entries))
     except BadManifest as error:
@@ -102,7 +109,12 @@ def _procfile(path: str) -> Mapping[str, str] | None:
         return procfile.parse(file.read())
 
 
-def _work(order: Order, pack: Pack, room: Room) -> Packed:
+def app_root(recipe: Recipe, pack: Pack) -> str:
+    """The folder of the tree that the pack and the commands work in, '' for its top: `build.root`, but for `static`."""
+    return "" if pack.name == "static" or recipe.root == "." else recipe.root.strip("/")
+
+
+def _work(order: Order, pack: Pack, room: Room, root: str) -> Packed:
     """Let the pack and the user's commands work on the tree."""
     home, temporary = f"{room.folder}/home", f"{room.folder}/temporary"
     environment.furnish(home, room.environ)
@@ -112,12 +124,15 @@ def _work(order: Order, pack: Pack, room: Room) -> Packed:
     )
     with open(room.log, "w", encoding="utf-8", errors="replace") as log:
         bench = Bench(
-            Path(room.tree),
+            Path(room.tree, root),
             variables,
             mask=environment.masked(variables, order.recipe),
             log=log,
             show=lambda line: room.report("output", line),
         )
+        for command in order.recipe.before:
+            room.report("step", bench.hidden(command.split("\n")[0]))
+            bench.shell(command, key="build.before")
         room.report("step", f"packing ({pack.name})")
         packed = pack.pack(
             Workshop(
@@ -127,11 +142,47 @@ def _work(order: Order, pack: Pack, room: Room) -> Packed:
                 env=bench.environment,
                 run=bench,
                 say=bench.say,
+                whole=Path(room.tree),
             )
         )
         for command in order.recipe.commands:
             room.report("step", bench.hidden(command.split("\n")[0]))
             bench.shell(command, path=packed.path)
-    for path in packed.dropped:
-        shutil.rmtree(f"{room.tree}/{path}", ignore_errors=True)
-    return packed
+        for path in packed.dropped:
+            shutil.rmtree(bench.tree / path, ignore_errors=True)
+        if packed.proof:
+            room.report("step", "trying the build in another folder")
+            _prove(packed.proof, bench, room, root)
+    return _below(packed, root)
+
+
+def _prove(proof: Sequence[str], bench: Bench, room: Room, root: str) -> None:
+    """Run the pack's proof in the tree while it has another name: what leads to its old one leads nowhere."""
+    elsewhere = f"{room.folder}/elsewhere"
+    os.mkdir(elsewhere)
+    os.rename(room.tree, f"{elsewhere}/app")
+    here = Path(elsewhere, "app", root)
+    try:
+        bench([str(here / proof[0]), *proof[1:]], cwd=here)
+    except BuildFailed as error:
+        raise BuildFailed(
+            "the build works only in the folder where it was made, which no host has",
+            hint="depend on what is named here without `-e`, or by a path inside the repository",
+            output=error.output or error.message,
+        ) from error
+    finally:
+        os.rename(f"{elsewhere}/app", room.tree)
+
+
+def _below(packed: Packed, root: str) -> Packed:
+    """What the pack says, with paths from the top of the tree."""
+    if not root:
+        return packed
+    return replace(
+        packed,
+        runtimes=tuple(
+            Runtime(**{**{name: getattr(each, name) for name in fields(Runtime)}, "link": f"{root}/{each.link}"})
+            for each in packed.runtimes
+        ),
+        path=tuple(f"{root}/{folder}" for folder in packed.path),
+    )

@@ -25,6 +25,13 @@ KINDS = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFIFO: "a pi
 
 def scan(tree: str, *, exclude: Sequence[str] = (), links: Sequence[str] = ()) -> list[Entry]:
     """The entries of `tree`, less what `exclude` matches and less `links`, which every host makes for itself."""
+    return scan_for((), tree, exclude=exclude, links=links)[0]
+
+
+def scan_for(
+    places: Sequence[bytes], tree: str, *, exclude: Sequence[str] = (), links: Sequence[str] = ()
+) -> tuple[list[Entry], list[str]]:
+    """The same, and the paths of the files in which one of `places` stands: found while they are read anyway."""
     excluded = matcher(exclude)
     found: list[Entry] = []
     files: list[tuple[str, os.stat_result]] = []
@@ -49,7 +56,8 @@ def scan(tree: str, *, exclude: Sequence[str] = (), links: Sequence[str] = ()) -
                 f"the build holds {path!r}: {reason}",
                 hint="a command of the build made it; remove it there, or name it under `build.exclude`",
             )
-    return [*found, *_digested(tree, files)]
+    digested = _digested(tree, files, places)
+    return [*found, *(file for file, _ in digested)], [file.path for file, names in digested if names]
 
 
 def adopt(tree: str, entries: Sequence[Entry], objects: Objects) -> None:
@@ -107,7 +115,7 @@ def _walk(tree: str, below: str, excluded: re.Pattern[str] | None) -> Iterator[t
                 yield path, entry
 
 
-def _digested(tree: str, files: list[tuple[str, os.stat_result]]) -> list[File]:
+def _digested(tree: str, files: list[tuple[str, os.stat_result]], places: Sequence[bytes]) -> list[tuple[File, bool]]:
     """The files with their digests: hashing and reading free the interpreter's lock, so threads help."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 — a cache hit comes without it
 
@@ -115,18 +123,26 @@ def _digested(tree: str, files: list[tuple[str, os.stat_result]]) -> list[File]:
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         return [
             file
-            for digested in pool.map(lambda chunk: [_file(tree, path, status) for path, status in chunk], chunks)
+            for digested in pool.map(
+                lambda chunk: [_file(tree, path, status, places) for path, status in chunk], chunks
+            )
             for file in digested
         ]
 
 
-def _file(tree: str, path: str, status: os.stat_result) -> File:
-    digest, size = hashlib.sha256(), 0
+def _file(tree: str, path: str, status: os.stat_result, places: Sequence[bytes]) -> tuple[File, bool]:
+    """The file with its digest, and whether one of `places` stands in it."""
+    digest, size, names, before = hashlib.sha256(), 0, False, b""
+    longest = max(map(len, places), default=0)
     with open(_readable(f"{tree}/{path}"), "rb", buffering=0) as file:
         while block := file.read(BLOCK):
             digest.update(block)
             size += len(block)
-    return File(path, digest.hexdigest(), size, bool(status.st_mode & stat.S_IXUSR))
+            if places and not names:
+                whole = before + block if before else block  # a name may lie across two blocks
+                names = any(place in whole for place in places)
+                before = block[-longest:]
+    return File(path, digest.hexdigest(), size, bool(status.st_mode & stat.S_IXUSR)), names
 
 
 def _readable(path: str) -> int:

@@ -55,13 +55,18 @@ class Bench:
         """Run `command`; `BuildFailed` names it, its exit code and its last lines."""
         self._run(command, f"`{_brief(shlex.join(command))}`", cwd or self.tree, env or {})
 
-    def shell(self, command: str, *, path: Sequence[str] = ()) -> None:
-        """Run a command of the user's own, unchanged, by bash (sh where there is none) with `path` before PATH."""
+    def shell(self, command: str, *, path: Sequence[str] = (), key: str = "build.commands") -> None:
+        """Run a command of the user's own, unchanged, by bash (sh where there is none) with `path` before PATH.
+
+        `key` is where in deploy.yaml it stands.  A virtual environment in `path` is the active one.
+        """
         folders = [str(self.tree / folder) for folder in path]
         search = os.pathsep.join([*folders, self.environment.get("PATH", os.defpath)])
         bash = shutil.which("bash", path=search)
+        active = [os.path.dirname(each) for each in folders if os.path.exists(f"{each}/../pyvenv.cfg")]
+        variables = {"PATH": search, **({"VIRTUAL_ENV": active[0]} if active else {})}
         shell = [bash, "-euo", "pipefail"] if bash else ["/bin/sh", "-eu"]
-        self._run([*shell, "-c", command], f"build.commands: `{_brief(command)}`", self.tree, {"PATH": search})
+        self._run([*shell, "-c", command], f"{key}: `{_brief(command)}`", self.tree, variables)
 
     def hidden(self, text: str) -> str:
         """`text` without the build's secrets."""

@@ -115,6 +115,7 @@ class Launch:
     runtimes: tuple[Runtime, ...] = ()
     path: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
+    root: str = ""  # the folder of the build in which processes start; '' for its top
 
 
 @message

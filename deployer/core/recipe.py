@@ -36,13 +36,15 @@ class NodeRecipe:
 class Recipe:
     """How a build is made.
 
-    `env` is committed and harmless (`SECRET_KEY: build-only`); `secrets` are names taken from the caller's
-    environment for the build alone, never stored; `exclude` are glob patterns of paths left out of the build;
-    `match` says how exactly a host's interpreter must be the one of the build: `exact` or `minor`; `assets` are the
-    folders of the front ends that are built beside the app, `AUTO` for those that are found.
+    `before` and `commands` run before and after the pack, both in `root`; `env` is committed and harmless
+    (`SECRET_KEY: build-only`); `secrets` are names taken from the caller's environment for the build alone, never
+    stored; `exclude` are glob patterns of paths left out of the build; `match` says how exactly a host's interpreter
+    must be the one of the build: `exact` or `minor`; `assets` are the folders of the front ends that are built beside
+    the app, `AUTO` for those that are found.
     """
 
     pack: str = "auto"
+    before: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
@@ -51,6 +53,6 @@ class Recipe:
     lfs: bool = False
     match: str = "exact"
     assets: tuple[str, ...] = AUTO
-    root: str = "."  # static: the folder that is served
+    root: str = "."  # where the app is; static: the folder that is served
     python: PythonRecipe = field(default_factory=PythonRecipe)
     node: NodeRecipe = field(default_factory=NodeRecipe)

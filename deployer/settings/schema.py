@@ -96,6 +96,8 @@ def _build_mistakes(build: Mapping[str, Any]) -> Found:
 BUILD = (
     Key("pack", Text("the name of a pack (auto, python, node, static, commands)", _PACK.match), "auto",
         "who builds: `auto` looks at the files; `commands` runs `build.commands` and nothing else"),
+    Key("before", ListOf(_COMMAND, "commands", repeat=True), "none",
+        "run before the pack, in this order: what generates code, a lock file or a settings file"),
     Key("commands", ListOf(_COMMAND, "commands", repeat=True), "none",
         "run in the build's tree after the pack, in this order"),
     Key("env", MapOf(_VARIABLE, Text("a value", lambda _: True), "variables to values"), "none",
@@ -110,7 +112,9 @@ BUILD = (
     Key("assets", Assets(ListOf(_ROOT, "folders")), "true",
         "front ends beside the app (a package.json with a `build` script) that are built with it: `true` finds them, "
         "`false` builds none, a list names their folders"),
-    Key("root", _ROOT, ".", "pack `static`: the folder that is served"),
+    Key("root", _ROOT, ".",
+        "the app's folder in a repository of several: its lock file and Procfile are there, commands and processes "
+        "start there, and all else is in the build too; with the pack `static` the folder that is served"),
     Key("python", Record(PythonRecipe, PYTHON), "", "wishes for the pack `python`"),
     Key("node", Record(NodeRecipe, NODE), "", "wishes for the pack `node`"),
 )  # fmt: skip

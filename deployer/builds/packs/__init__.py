@@ -28,6 +28,7 @@ class Run(Protocol):
 class Workshop:
     """Where a pack works: a clean checkout of one commit, to be changed in place.
 
+    `top` is the whole checkout, of which `tree` is the app's folder (`build.root`), usually the same.
     `env` is the allow-listed, deterministic environment of every command (umask 022, TZ=UTC, LC_ALL=C.UTF-8,
     SOURCE_DATE_EPOCH, PYTHONHASHSEED=0); `cache` is a folder that outlives builds, the pack's own.
     """
@@ -38,6 +39,12 @@ class Workshop:
     env: Mapping[str, str]
     run: Run
     say: Callable[[str], None]  # tells the user one line, and keeps it in the build's log
+    whole: Path | None = None
+
+    @property
+    def top(self) -> Path:
+        """The whole checkout."""
+        return self.whole or self.tree
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,8 @@ class Packed:
 
     `processes` are the ecosystem's conventional process types (type to command), used where there is no Procfile;
     `env` holds defaults for every process; `path` are folders of the build put before PATH; `dropped` are paths that
-    are there for `build.commands` and leave the tree after them.
+    are there for `build.commands` and leave the tree after them.  All paths are relative to the workshop's tree.
+    `proof` is a command that ends with 0 where the build works in another folder than its own.
     """
 
     runtimes: tuple[Runtime, ...] = ()
@@ -55,6 +63,7 @@ class Packed:
     processes: Mapping[str, str] = field(default_factory=dict)
     console: str = ""
     dropped: tuple[str, ...] = ()
+    proof: tuple[str, ...] = ()
 
 
 class Pack(Protocol):

@@ -16,6 +16,7 @@ from deployer.builds.packs import Pack
 from deployer.core.errors import BuildFailed, SettingsError
 
 GROUP = "deployer.packs"
+STATIC = "static"
 OURS = {
     "python": "deployer.builds.packs.python:PythonPack",
     "node": "deployer.builds.packs.node:NodePack",
@@ -24,12 +25,16 @@ OURS = {
 }
 
 
-def choose(name: str, paths: frozenset[str]) -> Pack:
-    """The pack called `name`, or for `auto` the first that detects a commit with these file paths."""
+def choose(name: str, paths: frozenset[str], root: str = ".") -> Pack:
+    """The pack called `name`, or for `auto` the first that detects a commit with these file paths.
+
+    Each looks at what is below `root`; `static`, which serves that folder, at all.
+    """
     if name != "auto":
         return named(name)
+    inside = frozenset(path[len(root) + 1 :] for path in paths if path.startswith(f"{root}/"))
     for pack in _candidates():
-        if pack.detects(paths):
+        if pack.detects(paths if root == "." or pack.name == STATIC else inside):
             return pack
     raise BuildFailed(
         "no pack knows what this commit is: no lock file, requirements.txt, package.json or index.html at its top",

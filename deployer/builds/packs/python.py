@@ -8,11 +8,12 @@ from pathlib import Path
 
 from deployer.agent.interpreters import Interpreter, as_runtime, installed
 from deployer.builds.packs import Packed, Workshop, front_ends
-from deployer.builds.packs.pythons import bytecode, django, venv
+from deployer.builds.packs.pythons import bytecode, django, editables, venv
 from deployer.builds.packs.pythons.locks import deciding, is_python
 from deployer.builds.packs.pythons.uv import uv_version
 from deployer.builds.packs.pythons.vendor import Vendoring
 from deployer.builds.packs.pythons.versions import chosen, wish
+from deployer.core.errors import BuildFailed
 from deployer.core.recipe import Recipe
 
 
@@ -36,7 +37,7 @@ class PythonPack:
             "abi": one.abi,
             "machine": one.machine,
             "uv": uv_version(),
-            "lock": deciding(os.listdir(tree), recipe).kind,
+            "lock": self._kind_of_lock(tree, recipe),
             **front_ends.inputs(tree, recipe, self.environ),
         }
 
@@ -62,6 +63,7 @@ class PythonPack:
             cache=work.cache("bytecode"),
             checked=bool(recipe.commands),  # they come after, and may change a module
         )
+        sites = venv.site_packages(tree / venv.FOLDER)
         web = django.web_process(tree) if is_django else ""
         return Packed(
             runtimes=(as_runtime(one, link=venv.PYTHON, match=recipe.match),),
@@ -70,7 +72,16 @@ class PythonPack:
             processes={"web": web} if web else {},
             console="python manage.py shell" if is_django else "python",
             dropped=dropped,
+            proof=editables.proof(venv.PYTHON, str(sites[0].relative_to(tree))) if sites else (),
         )
+
+    def _kind_of_lock(self, tree: Path, recipe: Recipe) -> str:
+        try:
+            return deciding(os.listdir(tree), recipe).kind
+        except BuildFailed:
+            if recipe.before:
+                return "made by build.before"
+            raise
 
     def _interpreter(self, tree: Path, recipe: Recipe) -> Interpreter:
         here = installed("python", cache=self._probes(), environ=self.environ)

@@ -100,7 +100,7 @@ def _pylocked(lock: Lock, uv: Uv) -> Plan:
 def _required(lock: Lock, uv: Uv, scratch: Path) -> Plan:
     """requirements.txt: with hashes as it stands, else resolved now, so that what is installed is known."""
     tree = uv.workshop.tree
-    found = requirements.read(tree, lock.path)
+    found = requirements.read(tree, lock.path, uv.workshop.top)
     path = str(tree / lock.path)
     index = indexes.of_requirements(found.text)
     if found.hashed:
@@ -115,7 +115,7 @@ def _required(lock: Lock, uv: Uv, scratch: Path) -> Plan:
     uv.workshop.say(f"{lock.path} is not locked: what it means may change from build to build (`uv pip compile`)")
     source = scratch / "whole" / Path(lock.path).name
     source.parent.mkdir()
-    source.write_text(requirements.whole(tree, lock.path) + "\n")
+    source.write_text(requirements.whole(tree, lock.path, uv.workshop.top) + "\n")
     if found.local:
         arguments = (*found.options, "-r", str(source))
         return Plan(lambda environment: uv.install(environment, *arguments, env=index), None, project=False)

@@ -37,9 +37,9 @@ class Requirements:
     options: tuple[str, ...] = ()
 
 
-def read(tree: Path, path: str) -> Requirements:
-    """The requirements file at `path` in `tree`; `BuildFailed` if it, or one it includes, is not there."""
-    lines = _lines(tree, path)
+def read(tree: Path, path: str, top: Path | None = None) -> Requirements:
+    """The requirements file at `path` in `tree`; `BuildFailed` if it, or one it includes, is not below `top`."""
+    lines = _lines(tree, path, top)
     asked = [line for line in lines if not line.startswith("-") or line.startswith(("-e", "--editable"))]
     for line in lines:
         if line.startswith("-") and not _KNOWN.match(line):
@@ -55,13 +55,13 @@ def read(tree: Path, path: str) -> Requirements:
     )
 
 
-def whole(tree: Path, path: str) -> str:
+def whole(tree: Path, path: str, top: Path | None = None) -> str:
     """The file with all that it includes in one: paths of options made absolute, for it is read elsewhere.
 
     An editable requirement of a repository (`-e git+https://…`, as `pip freeze` writes it) is one as any other.
     """
     return "\n".join(
-        filter(None, (_moved(tree, line, folder) for line, folder in _placed(tree, path, set(), limits=False)))
+        filter(None, (_moved(tree, line, folder) for line, folder in _placed(tree, path, set(), top=top, limits=False)))
     )
 
 
@@ -96,11 +96,13 @@ def of(lines: list[str]) -> Requirements:
     return Requirements("\n".join(lines), hashed=hashed, local=any(_LOCAL.match(line) for line in lines))
 
 
-def _lines(tree: Path, path: str) -> list[str]:
-    return [line for line, _ in _placed(tree, path, set())]
+def _lines(tree: Path, path: str, top: Path | None) -> list[str]:
+    return [line for line, _ in _placed(tree, path, set(), top=top)]
 
 
-def _placed(tree: Path, path: str, seen: set[str], *, limits: bool = True) -> Iterator[tuple[str, str]]:
+def _placed(
+    tree: Path, path: str, seen: set[str], *, top: Path | None = None, limits: bool = True
+) -> Iterator[tuple[str, str]]:
     """The logical lines of a file and of those it includes, without comments, each with its file's folder.
 
     Without `limits` those of constraint files (`-c`) are left where they are.
@@ -109,7 +111,8 @@ def _placed(tree: Path, path: str, seen: set[str], *, limits: bool = True) -> It
     if path in seen:
         return
     seen.add(path)
-    inside = not posixpath.isabs(path) and path != ".." and not path.startswith("../")
+    place = os.path.join(top or tree, "")
+    inside = not posixpath.isabs(path) and os.path.normpath(tree / path).startswith(place)
     if not inside or not os.path.isfile(tree / path):
         raise BuildFailed(f"{path} is not in the commit", hint="`git add` it, or mend `build.python.lock`")
     text = (tree / path).read_text(encoding="utf-8-sig", errors="replace")
@@ -120,7 +123,7 @@ def _placed(tree: Path, path: str, seen: set[str], *, limits: bool = True) -> It
         if line and not _WITHOUT_EFFECT.match(line):
             yield line, folder
         if include and "://" not in include.group(1) and (limits or not _is_limit(line)):
-            yield from _placed(tree, posixpath.join(folder, include.group(1)), seen, limits=limits)
+            yield from _placed(tree, posixpath.join(folder, include.group(1)), seen, top=top, limits=limits)
 
 
 def _is_limit(line: str) -> bool:

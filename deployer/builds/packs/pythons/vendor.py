@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deployer.agent.interpreters import Interpreter
 from deployer.builds.packs import Workshop
-from deployer.builds.packs.pythons import bytecode, venv
+from deployer.builds.packs.pythons import bytecode, editables, venv
 from deployer.builds.packs.pythons.layers import Layers
 from deployer.builds.packs.pythons.locks import Lock
 from deployer.builds.packs.pythons.plans import Plan, plan
@@ -76,6 +76,7 @@ class Vendoring:
 
     def _finish(self, target: Path) -> None:
         venv.strip(target)
+        editables.relocate(target, self.workshop.top)
         bytecode.compile_tree(
             target,
             shown=f"{bytecode.PREFIX}/{venv.FOLDER}",
