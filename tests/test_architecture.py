@@ -21,6 +21,7 @@ PROGRAMS = {
     "agent/__main__.py": "the agent: its argv says serve, launch, guard, boot or router",
     "agent/serve.py": "stdin and stdout are the session",
     "agent/launch.py": "becomes a process of the app; its stderr is that process's log",
+    "agent/static_main.py": "a process of the app; its stdout is that process's log",
     "agent/oneoff_start.py": "becomes a one-off process; its stderr is that process's log",
     "agent/oneoff_end.py": "started by systemd, whose environment says how the process ended",
     "agent/boot.py": "started by systemd, whose journal has its stderr",

@@ -17,6 +17,7 @@ WORDS = {
     "ran": ("scheduled_run", "ran"),  # it has ended
     "oneoff": ("oneoff_start", "main"),  # a one-off process that goes on by itself
     "keep": ("keep", "main"),  # keep it, where systemd does not
+    "static": ("static_main", "main"),  # a process that serves the files of a folder
     "ended": ("oneoff_end", "main"),  # it has ended, as systemd says
 }
 

@@ -16,7 +16,7 @@ from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.objects import Objects
-from deployer.core import canonical, release, requests
+from deployer.core import canonical, plain, release, requests
 from deployer.core.errors import Drift, NotFound, ReleaseRefused
 from deployer.core.manifest import Entry, File, Manifest, Runtime
 from deployer.core.release import SharedPath, Spec
@@ -51,6 +51,8 @@ def _launcher(host: Host, spec: Spec) -> Path:
     program = host.files.program(spec.agent)
     if not program.exists():
         raise NotFound(f"{program} is missing: v{spec.version} is launched by it", hint="run the command again")
+    if any(plain.serves_files(kind.command) for kind in spec.launch.processes):
+        os.chmod(program, READ_ONLY)  # the processes' user starts it, too: there is nothing secret in it
     return program
 
 

@@ -28,6 +28,7 @@ def document(ran: Ran) -> dict[str, Any]:
         "previous": name_or_none(ran.previous),
         "changed": ran.changed,
         "ports": dict(ran.ports),
+        "urls": list(ran.urls),
         "hosts": [
             {
                 "host": host.host,
@@ -46,8 +47,8 @@ def show(ran: Ran, screen: Screen) -> None:
     name = release_name(ran.release)
     if not ran.changed:
         screen.note(f"{name} runs already; nothing was changed")
-    if "web" in ran.ports:
-        screen.note(f"web of {name} has port {ran.ports['web']}")
+    if ran.urls:
+        screen.note(f"{name} is live: {', '.join(ran.urls)}")
     if len(ran.hosts) > 1 and not screen.quiet:
         for line in _table(ran):
             screen.say(line)

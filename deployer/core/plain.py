@@ -31,11 +31,21 @@ def direct(command: str) -> str:
     return f"{parts[0]}exec {parts[1]}{parts[2]}" if parts else command
 
 
+_OF_OURS = re.compile(r"[^\s'\"]*python[0-9.]*(?: -[A-Za-z]+)* (?:\.\./agent\.pyz|-m deployer\.agent) static(?: |\Z)")
+
+
+def serves_files(command: str) -> bool:
+    """Whether it is our own server of static files."""
+    return bool(_OF_OURS.match(command))
+
+
 def takes_socket(command: str) -> bool:
     """Whether it is known to take a socket that it is given in place of the one that it says it binds: gunicorn does.
 
     One that says nothing of it may have a configuration that does, and that would not hold any longer.
     """
+    if serves_files(command):
+        return True
     binds = _BIND.findall(command)
     return program(command) == "gunicorn" and len(binds) == 1 and binds[0].endswith(":$PORT")
 

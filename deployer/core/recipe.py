@@ -33,6 +33,13 @@ class NodeRecipe:
 
 
 @message
+class StaticRecipe:
+    """Wishes for the pack static: the `fallback` answers paths that no file has ('' for none)."""
+
+    fallback: str = ""
+
+
+@message
 class Recipe:
     """How a build is made.
 
@@ -56,3 +63,4 @@ class Recipe:
     root: str = "."  # where the app is; static: the folder that is served
     python: PythonRecipe = field(default_factory=PythonRecipe)
     node: NodeRecipe = field(default_factory=NodeRecipe)
+    static: StaticRecipe = field(default_factory=StaticRecipe)

@@ -14,7 +14,7 @@ from typing import Any
 from deployer.core import limits, names, rollout, strategy
 from deployer.core.formation import LAST_FIRST_PORT, LAST_PORT, MOST
 from deployer.core.manifest import unsafe_path
-from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe
+from deployer.core.recipe import NodeRecipe, PythonRecipe, Recipe, StaticRecipe
 from deployer.core.release import SharedPath
 from deployer.settings import hosts, router
 from deployer.settings.assets import Assets
@@ -87,6 +87,12 @@ NODE = (
         "the script of package.json that builds; '' for none"),
 )  # fmt: skip
 
+STATIC = (
+    Key("fallback", _INSIDE, "none",
+        "the file of the folder that answers, with 200, a path that no file has: `index.html` for an app that routes "
+        "in the browser"),
+)  # fmt: skip
+
 
 def _build_mistakes(build: Mapping[str, Any]) -> Found:
     for name in sorted(set(build.get("env", ())) & set(build.get("secrets", ()))):
@@ -117,6 +123,7 @@ BUILD = (
         "start there, and all else is in the build too; with the pack `static` the folder that is served"),
     Key("python", Record(PythonRecipe, PYTHON), "", "wishes for the pack `python`"),
     Key("node", Record(NodeRecipe, NODE), "", "wishes for the pack `node`"),
+    Key("static", Record(StaticRecipe, STATIC), "", "wishes for the pack `static`"),
 )  # fmt: skip
 
 PROCESS = (

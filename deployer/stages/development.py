@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployer import settings as settings_
 from deployer.agent import sockets
+from deployer.builds.packs import static
+from deployer.builds.packs.choose import choose
 from deployer.core import dotenv, plain, procfile
-from deployer.core.errors import SettingsError, UsageError
+from deployer.core.errors import BuildFailed, SettingsError, UsageError
 from deployer.core.formation import FIRST_PORT, LAST_PORT, MOST, TYPE_STEP, no_such_type
 from deployer.core.manifest import ProcessType
 from deployer.settings import Settings
@@ -35,7 +40,10 @@ def types(settings: Settings) -> list[ProcessType]:
     """The process types of the work tree that run all the time: those with a schedule are left out."""
     declared = _procfile(settings.folder / PROCFILE)
     given = {name: one for name, one in settings.processes.items() if declared is not None or one.command}
-    found = settings_.settle(declared, given, {}).processes
+    conventions = _static(settings) if declared is None else {}
+    if conventions:
+        given = dict(settings.processes)
+    found = settings_.settle(declared, given, conventions).processes
     if not found:
         hint = "write one: `web: COMMAND`. What a pack adds by convention only a build knows"
         raise SettingsError(f"there is no {PROCFILE} with a process type in {settings.folder}", hint=hint)
@@ -114,6 +122,25 @@ def first_port(*wishes: str | None) -> int:
     if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
         raise UsageError(f"{text!r} is no port", hint="say --port 5000")
     return int(text)
+
+
+def _static(settings: Settings) -> dict[str, str]:
+    """What a static site is served by without a Procfile: our own server, on the work tree's files."""
+    folder = settings.folder
+    here = frozenset(
+        f"{inner}{name}" for inner in ("", *(f"{name}/" for name in static.FOLDERS)) for name in _names(folder / inner)
+    )
+    try:
+        if choose(settings.build.pack, here).name != static.NAME:
+            return {}
+        root = static.root_of(folder, settings.build)
+    except BuildFailed:
+        return {}
+    return static.processes(root, settings.build, server=f"{shlex.quote(sys.executable)} -m deployer.agent")
+
+
+def _names(folder: Path) -> list[str]:
+    return os.listdir(folder) if folder.is_dir() else []
 
 
 def _count(text: str) -> tuple[str, int]:

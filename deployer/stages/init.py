@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from deployer.agent import durable
-from deployer.builds.packs import Pack, node_build, node_start
+from deployer.builds.packs import Pack, node_build, node_start, static
 from deployer.builds.packs.choose import choose
 from deployer.builds.source import Source
 from deployer.core import procfile
 from deployer.core.errors import BuildFailed, SettingsError, UsageError
+from deployer.core.recipe import Recipe
 from deployer.settings import NAME, parse
 from deployer.stages.events import WARNING, Event, Report, silent
 
@@ -94,7 +95,7 @@ def proposal(folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None =
     commands = _procfile(folder, paths)
     origin = "How the Procfile's processes live; a `command:` here would replace the Procfile's."
     if commands is None:
-        commands = _node_web(folder) if pack == "node" else {}
+        commands = _conventions(folder, pack)
         origin = "There is no Procfile: write one, or give each type its `command:` here."
         if commands:
             origin = f"There is no Procfile: this is what the pack {pack} does without one; `command:` replaces it."
@@ -107,9 +108,12 @@ def proposal(folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None =
     )
 
 
-def _node_web(folder: Path) -> dict[str, str]:
-    started = node_start.start(folder, node_build.read_package(folder))
-    return {"web": started.command} if started.command else {}
+def _conventions(folder: Path, pack: str) -> dict[str, str]:
+    """The process types that the pack has where there is no Procfile."""
+    if pack == "node":
+        started = node_start.start(folder, node_build.read_package(folder))
+        return {"web": started.command} if started.command else {}
+    return static.processes(static.root_of(folder, Recipe()), Recipe()) if pack == "static" else {}
 
 
 def _pack(paths: frozenset[str], packs: Iterable[Pack] | None) -> str:

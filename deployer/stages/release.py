@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deployer.core import formation, ledger, names, requests, strategy, turnover, wire
 from deployer.core.errors import ReleaseRefused, SettingsError
-from deployer.core.manifest import Launch
+from deployer.core.manifest import Launch, Manifest
 from deployer.core.release import Spec
 from deployer.core.routing import Router
 from deployer.core.secret import Secret
@@ -58,9 +58,8 @@ def release(
     config = variables or (config_of(target, config_from) if config_from else merged(target, stored(target)))
     manifest = delivery.manifest(target, build)
     launch = wire.decode(Launch, manifest.launch)
-    check_starts(launch, manifest)
     check_contract(launch, config)
-    _check_wishes(target, launch)
+    _check_wishes(target, launch, manifest)
     spec = _spec(target, launch, config, build, commit)
     name, previous = names.release_name(spec.version), target.ledger.newest
     target.report(Event(STEP, f"releasing {name}"))
@@ -91,8 +90,9 @@ def _append(target: Target, name: str, body: Mapping[str, object]) -> None:
     target.fleet.missing.update(lost)
 
 
-def _check_wishes(target: Target, launch: Launch) -> None:
-    """Refuse a router that nothing could answer; warn of an `update` that cannot be had, and of forgotten types."""
+def _check_wishes(target: Target, launch: Launch, manifest: Manifest) -> None:
+    """Refuse what starts nothing, and a router that nothing could answer; warn of wishes that cannot be had."""
+    check_starts(launch, manifest)
     router = target.settings.router
     check_routed(launch, router)
     for kind in launch.processes:

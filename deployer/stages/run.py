@@ -16,7 +16,7 @@ from deployer.core.ledger import FAILED, MOVE, SUCCEEDED
 from deployer.core.names import release_name
 from deployer.core.release import Spec
 from deployer.hosts.session import Session
-from deployer.stages import aftermath, balancing, drift, moving, placing, upkeep
+from deployer.stages import addresses, aftermath, balancing, drift, moving, placing, upkeep
 from deployer.stages.diagnosis import advised
 from deployer.stages.events import DONE, STEP, WARNING, Event, step
 from deployer.stages.listener import Listener
@@ -40,6 +40,7 @@ class Ran:
     hosts: list[HostOutcome]
     changed: bool = True
     ports: dict[str, int] = field(default_factory=dict)
+    urls: tuple[str, ...] = ()
 
 
 def run(target: Target, version: int | None, *, cause: str = "run", tidy: bool = True) -> Ran:
@@ -133,7 +134,8 @@ def _bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
     read_back(target)
     hosts = [HostOutcome(host, wanted.version, ok=True, seconds=reply.seconds) for host, reply in switched.items()]
     ports = next(iter(switched.values())).ports
-    return Ran(wanted.version, release.build, SUCCEEDED, previous, hosts, changed, ports)
+    urls = addresses.urls(target, wanted, switched)
+    return Ran(wanted.version, release.build, SUCCEEDED, previous, hosts, changed, ports, urls)
 
 
 def _widened(front: balancing.Front, switched: Mapping[str, requests.Switched], *, cause: str) -> bool:

@@ -7,7 +7,7 @@ from deployer.builds.packs import choose as table
 from deployer.builds.packs.choose import choose, named
 from deployer.builds.store import BuildStore
 from deployer.core.errors import BuildFailed, SettingsError
-from deployer.core.recipe import Recipe
+from deployer.core.recipe import Recipe, StaticRecipe
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,7 @@ def test_the_commands_pack_is_never_chosen_by_itself():
     [
         ({"index.html": ""}, ".", "."),
         ({"public/index.html": ""}, ".", "public"),
+        ({"dist/index.html": "", "a.html": ""}, ".", "dist"),
         ({"index.html": "", "site/a.html": ""}, "site", "site"),
     ],
 )
@@ -58,9 +59,24 @@ def test_a_static_build_tells_its_processes_where_the_files_are(tmp_path, files,
     repository.commit(**files)
     build = made(repository, tmp_path / "store", recipe=Recipe(root=root))
     assert build.pack == "static"
-    assert build.processes == {}
+    assert build.processes == {"web": f"python3 -IS ../agent.pyz static {expected}"}
     assert BuildStore(tmp_path / "store").manifest(build.id).launch["env"] == {"STATIC_ROOT": expected}
     assert sorted(contents(tmp_path / "store", build)) == sorted(files)
+
+
+def test_what_is_at_the_top_for_us_is_no_page_of_the_site(tmp_path):
+    repository = Repository(tmp_path / "app")
+    files = {"index.html": "", "deploy.yaml": "app: x\n", "Procfile": "web: serve\n", "Staticfile": ""}
+    repository.commit(**files)
+    build = made(repository, tmp_path / "store", recipe=Recipe())
+    assert (sorted(contents(tmp_path / "store", build)), build.processes) == (["index.html"], {"web": "serve"})
+
+
+def test_the_fallback_is_the_servers(tmp_path):
+    repository = Repository(tmp_path / "app")
+    repository.commit(**{"public/index.html": ""})
+    build = made(repository, tmp_path / "store", recipe=Recipe(static=StaticRecipe("index.html")))
+    assert build.processes["web"].endswith(" static public --fallback index.html")
 
 
 @pytest.mark.parametrize("root", ["missing", "../outside", "a/../.."])

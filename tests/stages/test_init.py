@@ -40,7 +40,7 @@ KINDS = {
     ),
     "python without a Procfile": ({"requirementsDOTtxt": "flask\n"}, "python", []),
     "node with a start script": ({"packageDOTjson": '{"scripts": {"start": "node ."}}'}, "node", ["web"]),
-    "static files": ({"indexDOThtml": "<p>"}, "static", []),
+    "static files": ({"indexDOThtml": "<p>"}, "static", ["web"]),
     "nothing that is known": ({"README": ""}, "commands", []),
     "strange names of types": ({"Procfile": "true: x\n1: y\nno: z\n"}, "commands", ["true", "1", "no"]),
 }
