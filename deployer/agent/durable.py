@@ -11,12 +11,13 @@ import ctypes
 import os
 import shutil
 from pathlib import Path
-from typing import Union
+from typing import Sequence, Union
 
 from deployer.agent.fault import point
 
 PathLike = Union[str, Path]
 TEMPORARY = ".tmp-"
+FEW = 64  # paths
 
 
 def temporary(path: PathLike) -> str:
@@ -116,6 +117,15 @@ def sync_path(path: str, flags: int = 0) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_paths(root: PathLike, paths: Sequence[str]) -> None:
+    """Make these durable: a few one by one, for a file system's other writers may have gigabytes to write yet."""
+    if len(paths) > FEW:
+        sync_filesystem(root)
+    else:
+        for path in paths:
+            sync_path(path)
 
 
 def sync_filesystem(path: PathLike) -> None:

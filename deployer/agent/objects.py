@@ -21,6 +21,8 @@ from deployer.core.errors import Drift
 from deployer.core.manifest import File
 
 BLOCK = 1024 * 1024
+SECOND = 10**9  # nanoseconds
+MARK = 7  # nanoseconds of every time that is given to an object: what is edited later has others
 
 
 class Readable(Protocol):
@@ -31,9 +33,19 @@ class Readable(Protocol):
         ...
 
 
+def is_ours(mtime_ns: int) -> bool:
+    """Whether a file has the time of an object: none yet, or one that was given to it (agent/file_times.py)."""
+    return mtime_ns == 0 or mtime_ns % SECOND == MARK
+
+
+def is_unedited(mtime_ns: int) -> bool:
+    """Whether nobody has written to an object since, at a glance; some file systems know whole seconds only."""
+    return mtime_ns % SECOND in (0, MARK)
+
+
 def is_frozen(status: os.stat_result) -> bool:
-    """Whether a file has an object's form: read-only, without a time.  A layer's files have, and are never changed."""
-    return stat.S_IMODE(status.st_mode) in (0o444, 0o555) and status.st_mtime_ns == 0
+    """Whether a file has an object's form: read-only, with its time.  A layer's files have, and are never changed."""
+    return stat.S_IMODE(status.st_mode) in (0o444, 0o555) and is_ours(status.st_mtime_ns)
 
 
 def receive(path: str, file: File, stream: Readable) -> None:
@@ -52,7 +64,7 @@ def receive(path: str, file: File, stream: Readable) -> None:
         if digest.hexdigest() != file.sha256:
             raise Drift(f"{file.path}: what arrived is not what was built", hint="run the command again")
         os.fchmod(descriptor, 0o555 if file.executable else 0o444)
-        os.utime(descriptor, (0, 0))  # the same time on every host: a later edit shows at a glance
+        os.utime(descriptor, (0, 0))  # none yet; a later edit shows at a glance
     finally:
         os.close(descriptor)
 
@@ -116,7 +128,8 @@ class Objects:
                 raise
             shutil.copyfile(self.path(file), target)
             os.chmod(target, 0o555 if file.executable else 0o444)
-            os.utime(target, (0, 0))
+            moment = os.stat(self.path(file)).st_mtime_ns
+            os.utime(target, ns=(moment, moment))
 
     def _part(self, file: File) -> str:
         self._make_folder(file)

@@ -15,7 +15,7 @@ from deployer.agent import config, durable, ledger, shared_paths, transfer
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
-from deployer.agent.objects import Objects
+from deployer.agent.objects import Objects, is_unedited
 from deployer.core import canonical, plain, release, requests
 from deployer.core.errors import Drift, NotFound, ReleaseRefused
 from deployer.core.manifest import Entry, File, Manifest, Runtime
@@ -187,7 +187,7 @@ def _fits(entry: Entry, path: str) -> bool:
         found = os.lstat(path)
         if isinstance(entry, File):
             mode = 0o100555 if entry.executable else 0o100444
-            return (found.st_mode, found.st_size, found.st_mtime) == (mode, entry.size, 0)
+            return (found.st_mode, found.st_size) == (mode, entry.size) and is_unedited(found.st_mtime_ns)
         return os.readlink(path) == entry.target
     except OSError:
         return False

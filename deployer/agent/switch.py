@@ -16,6 +16,7 @@ from typing import Optional
 from deployer.agent import (
     durable,
     events,
+    file_times,
     ledger,
     pending,
     ports,
@@ -77,6 +78,8 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     ready = Prepared(request, spec, change, places, before.version if before else None, begun, same)
     if not same:
         routing.check(host.files, spec, change.wanted)
+        if not request.stopped:
+            file_times.settle(host.files, request.version, request.times)
         _check_ports(host, change, instances)
         retires = any(change.beside(process) for process in running if process not in change.wanted)
         cause, by, at, name = request.cause, request.by, request.at, host.asked.host

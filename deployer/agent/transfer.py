@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import zlib
-from collections.abc import Sequence
 
 from deployer.agent import durable
 from deployer.agent.context import Host
@@ -16,7 +15,6 @@ from deployer.core.errors import Drift, NotFound
 from deployer.core.manifest import File, Manifest
 from deployer.core.message import message
 
-FEW = 64
 _PARSED: dict[str, Manifest] = {}
 
 
@@ -63,7 +61,7 @@ def put_build(request: requests.PutBuild, host: Host) -> requests.Done:
             receive(f"{scratch}/{number}", file, incoming)
         incoming.drain()
         # before an object gets its name: a name means content, even after a power cut
-        _sync(scratch, [f"{scratch}/{number}" for number in range(len(lacking))])
+        durable.sync_paths(scratch, [f"{scratch}/{number}" for number in range(len(lacking))])
         for number, file in enumerate(lacking):
             objects.place(f"{scratch}/{number}", file)
     finally:
@@ -71,19 +69,10 @@ def put_build(request: requests.PutBuild, host: Host) -> requests.Done:
     home = host.files.build(request.build)
     durable.make_directory(home)
     folders = {os.path.dirname(objects.path(file)) for file in lacking}
-    _sync(host.files.objects, [*folders, str(host.files.objects)])
+    durable.sync_paths(host.files.objects, [*folders, str(host.files.objects)])
     durable.write(home / "manifest", offered.text, mode=0o444, name="manifest")
     _PARSED[request.build] = offered.manifest
     return requests.Done()
-
-
-def _sync(root: durable.PathLike, paths: Sequence[str]) -> None:
-    """Make these durable: a few one by one, for a file system's other writers may have gigabytes to write yet."""
-    if len(paths) > FEW:
-        durable.sync_filesystem(root)
-    else:
-        for path in paths:
-            durable.sync_path(path)
 
 
 def put_tool(request: requests.PutTool, host: Host) -> requests.Done:

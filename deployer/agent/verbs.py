@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "Stage": ("stage", "stage", True),
     "ReadSpec": ("stage", "read_spec", False),
     "RunReleaseCommand": ("command", "run_release_command", True),
+    "GiveTimes": ("file_times", "give_times", True),
     "Prepare": ("switch", "prepare", True),
     "Switch": ("switch", "switch", True),
     "Restore": ("switch", "restore", True),

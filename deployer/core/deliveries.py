@@ -86,6 +86,23 @@ class Staged:
 
 
 @message
+class GiveTimes:
+    """Give the files of a release that is to run their times: what it changes is newer than what it replaces here."""
+
+    version: int
+
+
+@message
+class Times:
+    """The times of a release's files, in the order of its manifest: how many have the next one, and which; and so on.
+
+    In whole seconds since 1970; 0 is none, -1 stands for what is not of this host's release.
+    """
+
+    seconds: list[int]
+
+
+@message
 class Verify:
     """Check releases by their digests; `config` and `spec` are what the ledger says of each."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from deployer.core.deliveries import (
+    GiveTimes,
     Lacks,
     OfferBuild,
     Problems,
@@ -22,6 +23,7 @@ from deployer.core.deliveries import (
     ReadManifest,
     Stage,
     Staged,
+    Times,
     Verify,
 )
 from deployer.core.message import field, message
@@ -36,12 +38,13 @@ PROTOCOL = 1
 
 __all__ = (
     "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Detach", "Detached", "Done", "EndOneOff", "Ended",
-    "Events", "Examine", "Examined", "Exec", "GetConfig", "Lacks", "LedgerLines", "Logs", "Look", "Looked",
+    "Events", "Examine", "Examined", "Exec", "GetConfig", "GiveTimes", "Lacks", "LedgerLines", "Logs", "Look", "Looked",
     "MaintenanceSet", "OfferBuild", "OneOffEnded", "Open", "Opened", "Prepare", "Problems", "Prune", "Pruned",
     "PutAgent", "PutBuild", "PutRoute", "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger",
     "ReadManifest", "ReadRoute", "ReadSpec", "ReadUnits", "ReplaceLedger", "Reserve", "Reserved", "Restore",
     "RestoreRoute", "Retire", "RoutePut", "RouterSeen", "RunReleaseCommand", "Seen", "SetAside", "SetDraft",
-    "SetMaintenance", "Shares", "ShowRouter", "Stage", "Staged", "Switch", "Switched", "Units", "UpstreamSeen", "Verify"
+    "SetMaintenance", "Shares", "ShowRouter", "Stage", "Staged", "Switch", "Switched", "Times", "Units",
+    "UpstreamSeen", "Verify",
 )  # fmt: skip
 
 
@@ -180,7 +183,8 @@ class Prepare:
     """Get ready to make `version` with `formation` run, or (`stopped`) nothing; `restart` names what starts anew.
 
     What can fail without touching what serves is tried now.  From here on a switch is pending: until the record of
-    `attempt` is appended; restored if the session ends before.
+    `attempt` is appended; restored if the session ends before.  `times` are those of the release's files as another
+    host has them; without any this one finds them out.
     """
 
     attempt: str
@@ -191,6 +195,7 @@ class Prepare:
     cause: str
     by: str
     at: str
+    times: list[int] = field(default_factory=list)
 
 
 @message

@@ -16,7 +16,7 @@ from deployer.core.ledger import FAILED, MOVE, SUCCEEDED
 from deployer.core.names import release_name
 from deployer.core.release import Spec
 from deployer.hosts.session import Session
-from deployer.stages import addresses, aftermath, balancing, drift, moving, placing, upkeep
+from deployer.stages import addresses, aftermath, balancing, drift, file_times, moving, placing, upkeep
 from deployer.stages.diagnosis import advised
 from deployer.stages.events import DONE, STEP, WARNING, Event, step
 from deployer.stages.listener import Listener
@@ -190,9 +190,10 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
     """Switch the hosts, one batch after the other; a failure puts back all that were switched, and is raised."""
     name = release_name(wanted.version)
     alone = [requests.Switch(attempt)] if len(target.chosen) == 1 else []
+    times = file_times.agreed(target, wanted)
 
     def prepare(session: Session) -> requests.Done:
-        return session.call(_request(target, session, wanted, attempt, cause), requests.Done, then=alone)
+        return session.call(_request(target, session, wanted, attempt, cause, times=times), requests.Done, then=alone)
 
     def get_ready(session: Session) -> requests.Done:
         with step(target.report, f"preparing {name}", session.host.name):
@@ -226,7 +227,9 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
     return done
 
 
-def _request(target: Target, session: Session, wanted: Wanted, attempt: str, cause: str) -> requests.Prepare:
+def _request(
+    target: Target, session: Session, wanted: Wanted, attempt: str, cause: str, *, times: list[int]
+) -> requests.Prepare:
     return requests.Prepare(
         attempt=attempt,
         version=wanted.version,
@@ -236,6 +239,7 @@ def _request(target: Target, session: Session, wanted: Wanted, attempt: str, cau
         cause=cause,
         by=target.operator.who,
         at=target.operator.now(),
+        times=times,
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from deployer.agent import durable
 from deployer.agent.interpreters import Interpreter
+from deployer.agent.objects import is_ours
 from deployer.core.errors import BuildFailed
 
 PREFIX = "/app"  # where a build seems to lie, in tracebacks: the true folder differs from release to release
@@ -69,7 +70,7 @@ def _jobs(folder: Path, shown: str, interpreter: Interpreter, cache: Path, *, ch
         home, name = os.path.split(source)
         target = f"{home}/__pycache__/{name[:-3]}.{tag(interpreter)}.pyc"
         state = os.stat(source)
-        if state.st_mtime_ns == 0 and os.path.exists(target):
+        if is_ours(state.st_mtime_ns) and os.path.exists(target):
             continue  # out of a layer (their files have no time), and compiled there
         seen = shown + source[len(str(folder)) :]
         with open(source, "rb") as file:

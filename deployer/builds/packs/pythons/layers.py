@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deployer.agent import durable
+from deployer.agent.objects import is_ours
 
 KEPT = 12  # layers, the latest used ones
 BLOCK = 1 << 30
@@ -73,7 +74,7 @@ class Layers:
                     os.mkdir(destination, 0o755)
                 else:
                     state = os.lstat(source)
-                    if state.st_mtime_ns != 0 or state.st_size != size:
+                    if not is_ours(state.st_mtime_ns) or state.st_size != size:
                         raise ValueError(path)
                     _bring(source, destination, mode, linked=linked)
         except (FileNotFoundError, ValueError):
