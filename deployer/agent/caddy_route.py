@@ -75,7 +75,7 @@ def upstreams(found: Any) -> tuple[Upstream, ...]:
 
 
 def _app(route: Route) -> dict[str, Any]:
-    routes = [_assets(one) for one in route.assets if one.folders]
+    routes = [_assets(one) if one.url else _site(one) for one in route.assets if one.folders]
     return {"handler": "subroute", "routes": [*routes, {"handle": [_proxy(route)]}]}
 
 
@@ -101,7 +101,7 @@ def _proxy(route: Route) -> dict[str, Any]:
 
 
 def _cache(value: str) -> dict[str, Any]:
-    """All files of a release have the same time, so that nothing can be said by it."""
+    """Files of releases that older versions made have one time, so that nothing can be said by it."""
     return {
         "handler": "headers",
         "request": {"delete": ["If-None-Match", "If-Modified-Since", "If-Range"]},
@@ -109,7 +109,7 @@ def _cache(value: str) -> dict[str, Any]:
     }
 
 
-_HASHED = {"path_regexp": {"pattern": routing.HASHED}}
+_HASHED = {"path_regexp": {"pattern": routing.HASHED}, "not": [{"path_regexp": {"pattern": routing.WORD_OR_DATE}}]}
 _CACHED = {
     "handler": "subroute",
     "routes": [
@@ -136,6 +136,35 @@ def _assets(assets: AssetFolders) -> dict[str, Any]:
     return {
         "match": [{"method": ["GET", "HEAD"], "path_regexp": {"name": name, "pattern": pattern}}],
         "handle": [{"handler": "subroute", "routes": routes}],
+    }
+
+
+def _kept(value: str) -> dict[str, Any]:
+    found = {"Cache-Control": [value], "X-Content-Type-Options": ["nosniff"]}
+    return {"handler": "headers", "response": {"set": found}}
+
+
+def _site(site: AssetFolders) -> dict[str, Any]:
+    """The files of a static site; folders, missing ones and names with a dot go on to its process, which knows them."""
+    root = _plain(site.folders[0])
+    cached = [
+        {"match": [_HASHED], "handle": [_kept(routing.FOR_EVER)]},
+        {"match": [{"not": [_HASHED]}], "handle": [_kept(routing.ASK_AGAIN)]},
+    ]
+    return {
+        "match": [
+            {
+                "method": ["GET", "HEAD"],
+                "path_regexp": {"name": "page", "pattern": "[^/]$"},
+                "not": [{"path_regexp": {"name": "dot", "pattern": "/\\."}}],
+                "file": {"root": root, "try_files": ["{http.request.uri.path}"]},
+            }
+        ],
+        "handle": [
+            {"handler": "subroute", "routes": cached},
+            {"handler": "file_server", "root": root, "canonical_uris": False},
+        ],
+        "terminal": True,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
+from deployer.agent.static_files import TYPES, is_text
 from deployer.core import routing
 from deployer.core.routing import HTTP, AssetFolders, Route, Router, Upstream
 
@@ -89,10 +90,11 @@ def _listen(port: int, *, secure: bool, ipv6: bool) -> str:
 
 
 def _app(name: str, route: Route) -> str:
-    assets = "".join(_assets(one) for one in route.assets if one.folders)
+    assets = "".join(_assets(one) if one.url else _site(one) for one in route.assets if one.folders)
     connection = "    set $deployer_connection close;\n    if ($http_upgrade) { set $deployer_connection upgrade; }\n"
     if assets:
         hashed = f'    if ($uri ~ "{routing.HASHED}") {{ set $deployer_cache "{routing.FOR_EVER}"; }}\n'
+        hashed += f'    if ($uri ~ "{routing.WORD_OR_DATE}") {{ set $deployer_cache {routing.ASK_AGAIN}; }}\n'
         connection += f"    set $deployer_cache {routing.ASK_AGAIN};\n{hashed}"
     proxy = _PROXY.format(name=name)
     return f"{connection}{assets}    location / {{\n{proxy}    }}\n    location @deployer_app {{\n{proxy}    }}\n"
@@ -101,7 +103,7 @@ def _app(name: str, route: Route) -> str:
 def _assets(assets: AssetFolders) -> str:
     """The files of the newest release that has them; what none has goes on to the app.
 
-    All files of a release have the same time, so that nothing can be said by it: neither does nginx.
+    Files of releases that older versions made have one time, so that nothing can be said by it: neither does nginx.
     """
     tried = " ".join(f'"{folder}/$deployer_file"' for folder in assets.folders)
     return f"""\
@@ -112,6 +114,27 @@ def _assets(assets: AssetFolders) -> str:
         if_modified_since off;
         add_header Last-Modified "";
         add_header Cache-Control $deployer_cache;
+    }}
+"""
+
+
+def _site(site: AssetFolders) -> str:
+    """The files of a static site; folders, missing ones and names with a dot go on to its process, which knows them."""
+    ends: dict[str, list[str]] = {}
+    for end, kind in TYPES.items():
+        ends.setdefault(kind, []).append(end[1:])
+    types = "".join(f"            {kind} {' '.join(names)};\n" for kind, names in ends.items())
+    return f"""\
+    location ~ ^/(?<deployer_page>(?!\\.)(?:(?!/\\.).)*[^/])$ {{
+        root /;
+        try_files "{site.folders[0]}/$deployer_page" @deployer_app;
+        default_type application/octet-stream;
+        charset utf-8;
+        charset_types {" ".join(kind for kind in ends if is_text(kind) and kind != "text/html")};
+        add_header Cache-Control $deployer_cache;
+        add_header X-Content-Type-Options nosniff;
+        types {{
+{types}        }}
     }}
 """
 

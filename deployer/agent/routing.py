@@ -17,15 +17,17 @@ from deployer.agent import durable, sockets
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.routers import RouterProgram, router_of
-from deployer.core import routing, wire
+from deployer.core import plain, routing, wire
 from deployer.core.errors import DeployError, Drift, RunFailed
 from deployer.core.formation import Process
+from deployer.core.manifest import Link
 from deployer.core.message import message
 from deployer.core.release import Spec
-from deployer.core.routing import Maintenance, Route, Router, Upstream
+from deployer.core.routing import AssetFolders, Maintenance, Route, Router, Upstream
 
 ROUTE, MAINTENANCE, ASSETS = "route.json", "maintenance.json", "assets"
 EARLIER = 3  # releases whose assets stay reachable
+PACKED = (".gz", ".br")
 PAUSE = 0.02
 
 
@@ -68,8 +70,35 @@ def health(spec: Spec, router: Router) -> str:
     return kind.health if kind and kind.health.startswith("/") else ""
 
 
-def route_of(files: Layout, router: Router, upstreams: tuple[Upstream, ...], health: str) -> Route:
-    """The route to these upstreams."""
+def site(files: Layout, spec: Spec) -> tuple[AssetFolders, ...]:
+    """The folder of a static site that the router of this host serves by itself; () where its process has to.
+
+    It has to where the router would give what the process does not (what links lead to), or less (compressed files).
+    """
+    kind = spec.types.get(spec.router.type)
+    folder = plain.served(kind.command) if kind and spec.router.own else ""
+    if not folder:
+        return ()
+    from deployer.agent import transfer  # noqa: PLC0415 - for static sites only
+
+    below = "" if folder == "." else f"{folder}/"
+    try:
+        entries = [one for one in transfer.open_manifest(files, spec.build).entries if one.path.startswith(below)]
+    except DeployError:
+        return ()
+    if any(isinstance(one, Link) or one.path.endswith(PACKED) for one in entries):
+        return ()
+    return (AssetFolders("", (f"{files.run}/{ASSETS}/0/{below}".rstrip("/"),)),)
+
+
+def route_of(
+    files: Layout,
+    router: Router,
+    upstreams: tuple[Upstream, ...],
+    health: str,
+    site: tuple[AssetFolders, ...] = (),
+) -> Route:
+    """The route to these upstreams; a static `site` comes after the assets, which are more special."""
     return Route(
         app=files.app,
         target=files.target,
@@ -77,7 +106,7 @@ def route_of(files: Layout, router: Router, upstreams: tuple[Upstream, ...], hea
         port=router.port,
         upstreams=upstreams,
         health=health,
-        assets=routing.folders(router, [f"{files.run}/{ASSETS}/{number}" for number in range(EARLIER + 1)]),
+        assets=routing.folders(router, [f"{files.run}/{ASSETS}/{number}" for number in range(EARLIER + 1)]) + site,
         maintenance=maintenance(files),
     )
 
@@ -103,7 +132,8 @@ def move(files: Layout, spec: Spec, processes: Iterable[Process]) -> None:
     if shared and not found:
         return
     served = [version for version in serving_assets(files) if version != spec.version]
-    tell(files, Routed(router, route_of(files, router, found, health(spec, router))), [spec.version, *served])
+    route = route_of(files, router, found, health(spec, router), site(files, spec))
+    tell(files, Routed(router, route), [spec.version, *served])
 
 
 def tell(files: Layout, wanted: Routed, assets: Sequence[int]) -> None:

@@ -183,7 +183,12 @@ def content_type(path: str) -> str:
     """The type by the file's name, with its charset where it is text."""
     end = posixpath.splitext(path)[1].lower()
     known = TYPES.get(end) or _BUILT_IN.types_map[True].get(end, "application/octet-stream")
-    return f"{known}; charset=utf-8" if known.startswith("text/") or known in _TEXT else known
+    return f"{known}; charset=utf-8" if is_text(known) else known
+
+
+def is_text(kind: str) -> bool:
+    """Whether a type is of text, which has a charset."""
+    return kind.startswith("text/") or kind in _TEXT
 
 
 def digests(release: str) -> dict[str, str]:

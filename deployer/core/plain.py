@@ -39,6 +39,18 @@ def serves_files(command: str) -> bool:
     return bool(_OF_OURS.match(command))
 
 
+def served(command: str) -> str:
+    """The folder that our own server of static files has, as a clean path below the build; '' for any other command."""
+    if not serves_files(command):
+        return ""
+    import posixpath  # noqa: PLC0415 - this module is on the way of every start of a process
+    import shlex  # noqa: PLC0415
+
+    words = shlex.split(command)
+    path = posixpath.normpath(words[words.index("static") + 1]) if words[-1] != "static" else ".."
+    return "" if path.startswith(("/", "..")) else path
+
+
 def takes_socket(command: str) -> bool:
     """Whether it is known to take a socket that it is given in place of the one that it says it binds: gunicorn does.
 

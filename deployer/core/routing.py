@@ -15,6 +15,7 @@ HTTP, HTTPS = 80, 443
 RETRY_AFTER = 120  # seconds
 LARGEST_PAGE = 256 << 10  # bytes
 HASHED = "[.-][0-9a-f]{8,64}[.][A-Za-z0-9.]+$"  # a file's name that changes with its content
+WORD_OR_DATE = "[.-](?:[0-9]+|[a-f]+)[.][A-Za-z0-9.]+$"  # such a name is none of these
 FOR_EVER, ASK_AGAIN = "public, max-age=31536000, immutable", "no-cache"
 
 
@@ -88,7 +89,10 @@ class Maintenance:
 
 @message
 class AssetFolders:
-    """Files below `url` are looked for in these folders of the host, that of the newest release first."""
+    """Files below `url` are looked for in these folders of the host, that of the newest release first.
+
+    Without a `url` it is a whole static site: what the folder has not, its own process answers.
+    """
 
     url: str
     folders: tuple[str, ...]
