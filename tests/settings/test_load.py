@@ -123,7 +123,7 @@ def test_a_wish_that_this_version_cannot_grant_is_never_ignored(text):
     ("text", "said"),
     [
         ("processes: [web]", "processes: expected a mapping of process types to settings, not a list"),
-        ("build: python", "build: expected a mapping (pack, commands"),
+        ("build: python", "build: expected a mapping (pack, before, commands"),
         ("processes: {_x: {}}", "processes: expected the name of a process type (letters, digits, - and _; not run)"),
         (
             "processes: {run: {command: x}}",
