@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from deployer.builds.diagnosis_node import NODE
+from deployer.builds.diagnosis_python import INDEXES, PYTHON, of_python
 from deployer.builds.symptoms import Facts, Symptom, advice, before
 from deployer.core.errors import BuildFailed
 
@@ -43,7 +44,6 @@ VARIABLES = (
     Symptom(rf"Invalid environment variables[^\n]*\n?[^\n]{{0,80}}?\b{NAME}\b", _variable),
     Symptom(rf"^\S*sh: (?:line )?[0-9]+: {NAME}: (?:unbound variable|parameter not set)", _variable),
 )  # fmt: skip
-PYTHON: tuple[Symptom, ...] = ()
 GENERAL = (
     Symptom(r"^\S*sh: (?:line )?(?:[0-9]+: )?(?P<name>\S+): [Pp]ermission denied", _script),
     Symptom(r"No space left on device|ENOSPC", "the disk is full: `deploy prune` and `df -h` show where room "
@@ -51,7 +51,7 @@ GENERAL = (
     Symptom(r"^\S*sh: (?:line )?(?:[0-9]+: )?(?:exec: )?(?P<name>[\w.+-]+): (?:command )?not found",
             "{name} is not on this machine's PATH, and no dependency brings it: install it"),
 )  # fmt: skip
-TABLE = (*NODE, *PYTHON, *VARIABLES, *GENERAL)
+TABLE = (*INDEXES, *NODE, *PYTHON, *VARIABLES, *GENERAL)
 
 
 def advise(failed: BuildFailed, tree: str, log: str) -> None:
@@ -61,7 +61,8 @@ def advise(failed: BuildFailed, tree: str, log: str) -> None:
     """
     if failed.output:
         said = _last_of(Path(log)) or failed.output
-        failed.hint = before(advice(f"{failed.message}\n{said}", TABLE, facts(Path(tree))), failed.hint)
+        python = of_python(said, failed.details)
+        failed.hint = before(advice(f"{failed.message}\n{said}", TABLE, facts(Path(tree))), before(python, failed.hint))
 
 
 def _last_of(log: Path) -> str:

@@ -47,6 +47,6 @@ def dev(
     together = Together(call.screen)
     for process in planned:
         environ = {**call.environ, **process.variables}
-        together.add(process.name, process.command, environ, str(settings.folder.absolute()))
+        together.add(process.name, process.command, environ, str(development.app_folder(settings).absolute()))
     call.progress.stop()
     return together.run()

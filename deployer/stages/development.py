@@ -36,9 +36,15 @@ class Planned:
     binds: bool
 
 
+def app_folder(settings: Settings) -> Path:
+    """Where the processes start: in `build.root`, but for a folder that is only served."""
+    there = settings.folder / settings.build.root
+    return there if settings.build.pack != "static" and (there / PROCFILE).is_file() else settings.folder
+
+
 def types(settings: Settings) -> list[ProcessType]:
     """The process types of the work tree that run all the time: those with a schedule are left out."""
-    declared = _procfile(settings.folder / PROCFILE)
+    declared = _procfile(app_folder(settings) / PROCFILE)
     given = {name: one for name, one in settings.processes.items() if declared is not None or one.command}
     conventions = _static(settings) if declared is None else {}
     if conventions:

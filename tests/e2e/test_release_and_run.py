@@ -237,3 +237,20 @@ def test_an_interrupted_run_is_undone_before_the_command_ends(deployed, tiny, si
     assert deployed.current() == "v1"
     assert deployed.get("/").strip() == "good"
     assert deployed.differences() == []
+
+
+def test_an_app_in_a_folder_of_its_repository_starts_there_and_has_all_else_beside_it(deployed, tiny, fast):
+    settings = fast.format(app="tiny", port=deployed.port, more="").replace("build:\n", "build:\n  root: backend\n")
+    for name in os.listdir(tiny.folder):
+        if name not in (".git", "deploy.yaml"):
+            os.renames(tiny.folder / name, tiny.folder / "backend" / name)
+    (tiny.folder / "libs").mkdir()
+    (tiny.folder / "libs" / "shared.txt").write_text("beside it")
+    tiny.settings(settings)
+    assert deployed.deploy("ship") == "v1"
+    assert deployed.get("/env/DEPLOY_RELEASE").strip() == "v1"
+    assert deployed.processes() == {"web.1": "up", "worker.1": "up"}
+    assert deployed.deploy("exec", "--", "sh", "-c", "pwd; cat ../libs/shared.txt").split("\n") == [
+        f"{deployed.root}/releases/v1/app/backend",
+        "beside it",
+    ]

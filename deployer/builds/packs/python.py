@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from deployer.agent.interpreters import Interpreter, as_runtime, installed
 from deployer.builds.packs import Packed, Workshop, front_ends
@@ -12,7 +13,7 @@ from deployer.builds.packs.pythons import bytecode, django, editables, venv
 from deployer.builds.packs.pythons.locks import deciding, is_python
 from deployer.builds.packs.pythons.uv import uv_version
 from deployer.builds.packs.pythons.vendor import Vendoring
-from deployer.builds.packs.pythons.versions import chosen, wish
+from deployer.builds.packs.pythons.versions import NOTHING, chosen, wish
 from deployer.core.errors import BuildFailed
 from deployer.core.recipe import Recipe
 
@@ -47,17 +48,21 @@ class PythonPack:
         lock = deciding(os.listdir(tree), recipe)
         one = self._interpreter(tree, recipe)
         workshop.say(f"Python {one.version}, dependencies from {lock.path}")
-        venv.drop_bytecode(tree, beside=frozenset({venv.FOLDER}))
+        venv.drop_bytecode(workshop.top, beside=frozenset({venv.FOLDER}))
         work = Vendoring(workshop, one, lock)
-        work.run()
+        try:
+            work.run()
+        except BuildFailed as failed:
+            failed.details["python"] = self._choice(tree, recipe, one)
+            raise
         venv.link_python(tree / venv.FOLDER, one.path)  # for the user's commands too; no part of the build
         dropped = front_ends.build(workshop)  # before collectstatic, which takes what they made
         is_django = django.is_django(tree)
         if is_django and recipe.python.collectstatic:
             django.collect(workshop)
-        venv.drop_bytecode(tree, beside=frozenset({venv.FOLDER}))
+        venv.drop_bytecode(workshop.top, beside=frozenset({venv.FOLDER}))
         bytecode.compile_tree(
-            tree,
+            workshop.top,
             shown=bytecode.PREFIX,
             interpreter=one,
             cache=work.cache("bytecode"),
@@ -84,8 +89,16 @@ class PythonPack:
             raise
 
     def _interpreter(self, tree: Path, recipe: Recipe) -> Interpreter:
-        here = installed("python", cache=self._probes(), environ=self.environ)
-        return chosen(wish(tree, recipe), here)
+        return chosen(wish(tree, recipe), self._installed())
+
+    def _installed(self) -> Sequence[Interpreter]:
+        return installed("python", cache=self._probes(), environ=self.environ)
+
+    def _choice(self, tree: Path, recipe: Recipe, one: Interpreter) -> dict[str, Any]:
+        """Which Python was taken, who asked for it ('' for nobody), and which there are: for a diagnosis."""
+        source = wish(tree, recipe).source
+        here = [each.version for each in self._installed()]
+        return {"version": one.version, "asked_by": "" if source == NOTHING else source, "here": here}
 
     def _probes(self) -> Path:
         home = self.environ.get("HOME") or os.path.expanduser("~")
