@@ -1,20 +1,74 @@
 """No build leads to the folder where it was made: what would break on a host is refused, what is harmless is not."""
 
+import json
 import os
 import shutil
 import subprocess
 
 import pytest
+from package_index import digest, wheel
 from package_sources import package
 from python_workshop import Bench, output, placed, write
 from repositories import Repository, made
 
 from deployer.builds.packs.pythons import editables
+from deployer.builds.packs.pythons.uv import binary
 from deployer.builds.scan import scan_for
 from deployer.builds.traces import Trace, judge
 from deployer.core.errors import BuildFailed
 from deployer.core.recipe import Recipe
 
+LIBRARIES = """
+[[package]]
+name = "one"
+version = "1.0"
+groups = ["main"]
+files = []
+develop = true
+[package.source]
+type = "directory"
+url = "libs/one"
+
+[[package]]
+name = "two"
+version = "1.0"
+groups = ["main"]
+files = [{{file = "two-1.0-py3-none-any.whl", hash = "{digest}"}}]
+[package.source]
+type = "file"
+url = "wheels/two-1.0-py3-none-any.whl"
+
+[metadata]
+lock-version = "2.1"
+"""
+PDM_LIBRARIES = """
+[metadata]
+groups = ["default"]
+strategy = ["inherit_metadata"]
+[[package]]
+name = "one"
+version = "1.0"
+groups = ["default"]
+path = "./libs/one"
+editable = true
+[[package]]
+name = "two"
+version = "1.0"
+groups = ["default"]
+path = "./wheels/two-1.0-py3-none-any.whl"
+"""
+WORKSPACE = """
+[project]
+name = "shop"
+version = "1.0"
+requires-python = ">=3.9"
+dependencies = ["one", "two"]
+[tool.uv.sources]
+one = {workspace = true}
+two = {path = "wheels/two-1.0-py3-none-any.whl"}
+[tool.uv.workspace]
+members = ["libs/one"]
+"""
 PLACE = b"/state/workshop-0123456789ab"
 HERE = PLACE.decode()
 SITE = ".venv/lib/python3.12/site-packages"
@@ -43,6 +97,30 @@ def test_editable_libraries_are_found_where_the_build_lies_with_all_that_is_besi
     told = output(home, packed, "sh", "-c", "cd / && exec python -c 'import one, two; print(one.data(), two.data())'")
     assert told == "the data of one the data of two\n"
     assert scan_for((os.fsencode(tmp_path / "here"),), str(home), links=(".venv/bin/python",))[1] == []
+    python, *arguments = packed.proof
+    subprocess.run([home / python, *arguments], cwd=home, check=True)
+
+
+@pytest.mark.parametrize("kind", ["poetry", "pipenv", "pdm", "uv"])
+def test_a_lock_files_libraries_of_the_repository_are_found_where_the_build_lies(tmp_path, kind):
+    tree = tmp_path / "here"
+    package(tree / "libs" / "one", "one")
+    wheel(tree / "wheels", "two", "1.0", "from a file")
+    if kind == "pipenv":
+        two = {"file": "wheels/two-1.0-py3-none-any.whl", "hashes": [digest(tree / "wheels/two-1.0-py3-none-any.whl")]}
+        entries = {"one": {"path": "./libs/one", "editable": True}, "two": two}
+        write(tree, Pipfile_dot_lock=json.dumps({"_meta": {"sources": []}, "default": entries}))
+    elif kind == "poetry":
+        write(tree, poetry_dot_lock=LIBRARIES.format(digest=digest(tree / "wheels/two-1.0-py3-none-any.whl")))
+    elif kind == "pdm":
+        write(tree, pdm_dot_lock=PDM_LIBRARIES)
+    else:
+        write(tree, pyproject_dot_toml=WORKSPACE)
+        environ = {**os.environ, "UV_OFFLINE": "1", "UV_PYTHON_DOWNLOADS": "never"}
+        subprocess.run([binary(), "lock"], cwd=tree, env=environ, check=True, capture_output=True)
+    packed = Bench(tmp_path / "cache").pack(tree)
+    home = placed(tree, tmp_path / "srv" / "app", packed)
+    assert output(home, packed, "python", "-c", "import one, two; print(one.__name__, two.SAYS)") == "one from a file\n"
     python, *arguments = packed.proof
     subprocess.run([home / python, *arguments], cwd=home, check=True)
 

@@ -92,7 +92,7 @@ def _options(lines: list[str]) -> Iterator[str]:
 
 def of(lines: list[str]) -> Requirements:
     """The same of lines that a converter wrote."""
-    hashed = all("--hash=" in line for line in lines if not line.startswith("-"))
+    hashed = all("--hash=" in line for line in lines if not line.startswith("-") or line.startswith("-e"))
     return Requirements("\n".join(lines), hashed=hashed, local=any(_LOCAL.match(line) for line in lines))
 
 
