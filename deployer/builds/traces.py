@@ -63,10 +63,12 @@ def judge(tree: str, path: str, place: bytes) -> Trace | None:
     """What the place's name in the file `path` means; None where it harms nobody."""
     with open(f"{tree}/{path}", "rb") as file:
         head = file.read(FIRST)
-        first = head.split(b"\n", 1)[0]
+        first, second, *_ = [*head.split(b"\n", 2), b""]
         if head.startswith(ELF):
             found = place in _library_path(head + file.read(LARGEST))
             return Trace(path, "its library path (RPATH) leads there") if found else None
+    if second.startswith(b"'''exec'"):  # where the interpreter's path is too long for a first line
+        first += second
     if first.startswith(b"#!") and place in first:
         return Trace(path, "its first line names a program there")
     if STARTED.match(path):

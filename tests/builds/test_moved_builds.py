@@ -177,6 +177,7 @@ def test_what_is_not_found_in_another_folder_is_named(tmp_path):
     ("path", "content", "verdict"),
     [
         ("bin/tool", f"#!{HERE}/tree/venv/bin/python\n", "its first line"),
+        ("bin/long", f"#!/bin/sh\n'''exec' {HERE}/tree/venv/bin/python\n", "its first line"),
         ("node_modules/.bin/tool", f"#!{HERE}/bin/node\n", "its first line"),
         ("node_modules/.bin/shim", f"#!/bin/sh\nNODE_PATH={HERE}/node_modules\n", None),
         (f"{SITE}/lib.pth", f"{HERE}/tree/lib\n", "each start of Python"),
