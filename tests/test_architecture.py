@@ -41,6 +41,7 @@ ENVIRON = {  # above the agent, whose environment is the host's
     "builds/packs/python.py": "packs are made without arguments, from a table",
     "builds/packs/node.py": "packs are made without arguments, from a table",
     "builds/packs/commands.py": "packs are made without arguments, from a table",
+    "builds/packs/static.py": "packs are made without arguments, from a table",
 }
 IMPURE = {"os", "time", "datetime", "random", "secrets", "socket", "subprocess", "threading", "pathlib", "tempfile"}
 ALL_BUT_PROGRAMS = [name for name in MODULES if not name.startswith("cli/") and name not in PROGRAMS]

@@ -38,9 +38,11 @@ def build(
     """The build of a commit: found, or made and put into the store; `at` is now, in RFC 3339."""
     began = clock()
     tree = nodes(order.source, order.commit)
-    pack = choose(order.recipe.pack, paths(tree), order.recipe.root)
     with store.workshop() as folder:
-        inputs = _inputs(order, pack, tree, f"{folder}/outline")
+        outlined = _outline(order, tree, f"{folder}/outline")
+        pack = choose(order.recipe.pack, paths(tree), order.recipe.root, outlined, starts=order.starts)
+        _check_root(order, pack, tree)
+        inputs = dict(pack.inputs(outlined / app_root(order.recipe, pack), order.recipe))
         key = cache_key(order, pack, inputs)
         known = store.known(key, order.commit.id)
         if known:
@@ -115,17 +117,23 @@ def _again(known: Build, commit: Commit, store: BuildStore) -> Build:
     return found
 
 
-def _inputs(order: Order, pack: Pack, tree: list[Node], folder: str) -> dict[str, str]:
-    root = app_root(order.recipe, pack)
+def _outline(order: Order, tree: list[Node], folder: str) -> Path:
+    """The small files by which a pack is chosen and its tools are found, at the top and in `build.root`."""
+    root = "" if order.recipe.root == "." else order.recipe.root.strip("/")
     below = f"{root}/" if root else ""
     inside = frozenset(path.removeprefix(below) for path in paths(tree) if path.startswith(below))
-    if root and not inside and not order.recipe.before:
-        raise BuildFailed(f"build.root: the commit has no folder {root!r}", hint="commit it, or mend `root:`")
     os.mkdir(folder)
-    also = tuple(below + path for path in (order.recipe.python.lock, *front_ends.deciding(inside)))
-    outline(order.source, tree, folder, root=root, also=also)
+    also = {below + path for path in (order.recipe.python.lock, *front_ends.deciding(inside))}
+    outline(order.source, tree, folder, root=root, also=(*also, *front_ends.deciding(paths(tree))))
     os.makedirs(f"{folder}/{root}", exist_ok=True)
-    return dict(pack.inputs(Path(folder, root), order.recipe))
+    return Path(folder)
+
+
+def _check_root(order: Order, pack: Pack, tree: list[Node]) -> None:
+    """Refuse a folder that the commit has not, and that no command of the build could make before the pack."""
+    root = app_root(order.recipe, pack)
+    if root and not order.recipe.before and not any(path.startswith(f"{root}/") for path in paths(tree)):
+        raise BuildFailed(f"build.root: the commit has no folder {root!r}", hint="commit it, or correct `root:`")
 
 
 def _program() -> str:

@@ -35,7 +35,7 @@ class Order:
 
     `settle` makes process types, release command and console of the Procfile (None: there is none) and the pack's
     conventions; `settings` is whatever else it depends on, for the cache's key; `required` are the variables that a
-    release must have.
+    release must have; `starts` is whether deploy.yaml has a command that starts a process.
     """
 
     source: Source
@@ -44,6 +44,7 @@ class Order:
     settle: Settle
     required: tuple[str, ...] = ()
     settings: str = ""
+    starts: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from deployer.cli.call import Call
 def init(ctx: typer.Context) -> None:
     """Detect the app and write its deploy.yaml.
 
-    It also adds to .gitignore what must not be committed. Nothing is ever overwritten.
+    It says what it found (how the app is built, started and asked whether it is
+    well), and what only you can know: write that before `deploy ship`. It also adds
+    to .gitignore what must not be committed. Nothing is ever overwritten.
     """
     from deployer.builds import source
     from deployer.stages import init as stage

@@ -11,6 +11,7 @@ from deployer.builds.making import Order
 from deployer.builds.source import Commit
 from deployer.builds.store import Build
 from deployer.core.errors import NotFound
+from deployer.core.procfile import CONSOLE, RELEASE
 from deployer.settings import Settings
 from deployer.stages.events import WARNING, Event, Report
 from deployer.stages.project import Project
@@ -30,6 +31,7 @@ def build(project: Project, ref: str, *, report: Report) -> Build:
         settle=lambda procfile, conventions: settings_.settle(procfile, said.processes, conventions),
         required=said.config.required,
         settings=repr(sorted(said.processes.items())),
+        starts=any(one.command for name, one in said.processes.items() if name not in (RELEASE, CONSOLE)),
     )
     made = builds.build(
         order,

@@ -8,20 +8,22 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from deployer.agent import durable
-from deployer.builds.packs import Pack, node_build, node_start, static
+from deployer.builds.packs import Pack
 from deployer.builds.packs.choose import choose
 from deployer.builds.source import Source
 from deployer.core import procfile
 from deployer.core.errors import BuildFailed, SettingsError, UsageError
-from deployer.core.recipe import Recipe
 from deployer.settings import NAME, parse
-from deployer.stages.events import WARNING, Event, Report, silent
+from deployer.stages.detection import Detected, Files, detected
+from deployer.stages.events import OUTPUT, WARNING, Event, Report, silent
 
 SECRETS = ".env"  # what config is imported from must not be committed
+NO_PACK = "  # there is nothing to build; if there is: `commands: [make]`"
+COMMANDS = (procfile.RELEASE, procfile.CONSOLE)
 IGNORING = {b".env", b"/.env", b"*.env", b".env*", b"/.env*", b".env.*", b"**/.env"}
 
 TEMPLATE = """\
@@ -30,29 +32,32 @@ app: {app}
 
 build:
   pack: {pack}
-
+{build}
 # {origin}
 processes:
 {processes}
 config:
-  required: []  # such as [SECRET_KEY, DATABASE_URL]: a release without one of them is refused
+  required: [{required}]{such}
 
 # Without targets the app runs on this machine, as the target `local`.
-# targets:
-#   production:
+{targets}#   production:
 #     hosts: [web1.example.com]
 #     user: deploy
 #     formation: {{web: 2}}
 #     config: [{{file: config/production.env}}]
 """
+TARGETS, LOCAL = "# targets:\n", "targets:\n  local:\n    shared: [{shared}]  # written by the app; outlives releases\n"
+SUCH = "  # such as [SECRET_KEY, DATABASE_URL]: a release without one of them is refused"
 WEB = """\
   web:
-    boot_timeout: 60s  # how long it may take to listen on $PORT
-    # health: /up      # a path that has to answer 2xx or 3xx before a process counts as up
+{command}{health}
+    boot_timeout: 60s  # how long it may take to come up
 """
+ASKED = "    health: {path}  # has to answer 2xx or 3xx before a process is up; or another page, such as /up"
+UNASKED = "    # health: /up  # a path that has to answer 2xx or 3xx; else `GET /` has to, below 500"
 OTHER = """\
   {name}:
-    stop_timeout: 30s  # from SIGTERM to SIGKILL
+{command}    stop_timeout: 30s  # from SIGTERM to SIGKILL
 """
 NONE = """\
   # web: {command: "…"}  # listens on $PORT
@@ -67,7 +72,7 @@ def init(folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None = Non
     """
     path = folder / NAME
     _refuse_second(folder)
-    text = proposal(folder, paths, packs)
+    text = proposal(folder, paths, packs, report=report)
     parse(text)  # what we write, we can read
     _ignore(folder / ".gitignore", paths, report)
     try:
@@ -89,38 +94,65 @@ def files(source: Source) -> frozenset[str]:
     return frozenset(os.fsdecode(path).removeprefix(source.prefix) for path in listed.split(b"\0") if path)
 
 
-def proposal(folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None = None) -> str:
-    """The deploy.yaml for these files."""
-    pack = _pack(paths, packs)
-    commands = _procfile(folder, paths)
-    origin = "How the Procfile's processes live; a `command:` here would replace the Procfile's."
-    if commands is None:
-        commands = _conventions(folder, pack)
-        origin = "There is no Procfile: write one, or give each type its `command:` here."
-        if commands:
-            origin = f"There is no Procfile: this is what the pack {pack} does without one; `command:` replaces it."
-    names = [name for name in commands if name not in (procfile.RELEASE, procfile.CONSOLE)]
+def proposal(
+    folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None = None, *, report: Report = silent
+) -> str:
+    """The deploy.yaml for these files; what was found and what was not is reported."""
+    pack = _pack(folder, paths, packs)
+    declared = _procfile(folder, paths)
+    seen = detected(Files(folder, paths), pack or "commands", declared=declared is not None)
+    for line in seen.found:
+        report(Event(OUTPUT, line))
+    for line in seen.missing:
+        report(Event(WARNING, line))
     return TEMPLATE.format(
         app=app_name(folder.resolve().name),
-        pack=pack or "commands  # no pack knows these files: say `commands: [make]`, or name a pack",
-        origin=origin,
-        processes="".join(WEB if name == "web" else OTHER.format(name=name) for name in names) or NONE,
+        pack=pack or f"commands{'' if seen.build else NO_PACK}",
+        build="".join(f"{line}\n" for line in seen.build),
+        origin=_origin(declared, seen),
+        processes=_processes(declared, seen),
+        required=", ".join(seen.required),
+        such="" if seen.required else SUCH,
+        targets=LOCAL.format(shared=", ".join(f"{{file: {name}}}" for name in seen.shared)) if seen.shared else TARGETS,
     )
 
 
-def _conventions(folder: Path, pack: str) -> dict[str, str]:
-    """The process types that the pack has where there is no Procfile."""
-    if pack == "node":
-        started = node_start.start(folder, node_build.read_package(folder))
-        return {"web": started.command} if started.command else {}
-    return static.processes(static.root_of(folder, Recipe()), Recipe()) if pack == "static" else {}
+def _origin(declared: Mapping[str, str] | None, seen: Detected) -> str:
+    if declared is not None:
+        return "How the Procfile's processes live; a `command:` here would replace the Procfile's."
+    if seen.conventions:
+        return f"There is no Procfile: this is what the pack {seen.pack} does without one; `command:` replaces it."
+    return "There is no Procfile: each type has its `command:` here."
 
 
-def _pack(paths: frozenset[str], packs: Iterable[Pack] | None) -> str:
+def _processes(declared: Mapping[str, str] | None, seen: Detected) -> str:
+    commands: dict[str, str] = {**dict.fromkeys(seen.conventions, ""), **seen.commands}
+    if declared is not None:
+        commands = dict.fromkeys((name for name in declared if name not in COMMANDS), "")
+    lines = []
+    for name, command in commands.items():
+        line = f"    command: {_scalar(command)}\n" if command else ""
+        if name in COMMANDS:
+            lines.append(f"  {name}: {{command: {_scalar(command)}}}  # once before each switch\n")
+        elif name == "web":
+            health = ASKED.format(path=seen.health) if seen.health else UNASKED
+            lines.append(WEB.format(command=line, health=health))
+        else:
+            lines.append(OTHER.format(name=name, command=line))
+    return "".join(lines) or NONE
+
+
+def _scalar(text: str) -> str:
+    """A command as YAML has it: plain where that is the same, else in single quotes."""
+    plain = re.fullmatch(r"[\w./][\w ./:$=@+-]*", text) and ": " not in text and not text.endswith(":")
+    return text if plain else "'" + text.replace("'", "''") + "'"
+
+
+def _pack(folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None) -> str:
     if packs is not None:
         return next((pack.name for pack in packs if pack.detects(paths)), "")
     try:
-        return choose("auto", paths).name
+        return choose("auto", paths, outline=folder).name
     except BuildFailed:
         return ""
 

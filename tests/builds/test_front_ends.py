@@ -8,7 +8,9 @@ from node_workshop import Bench
 from repositories import Repository, contents, made
 
 from deployer.builds.packs import front_ends
+from deployer.builds.packs.choose import choose
 from deployer.builds.packs.commands import CommandsPack
+from deployer.builds.packs.static import StaticPack
 from deployer.core.errors import BuildFailed
 from deployer.core.recipe import NodeRecipe, Recipe
 
@@ -156,9 +158,70 @@ def test_committed_packages_are_the_commit_s_own(tree, tmp_path):
 def test_own_commands_build_their_own_front_end_or_are_told_of_it(tree, tmp_path):
     front_end(tree, "ui")
     bench = Bench(tmp_path / "cache")
-    CommandsPack().pack(bench.workshop(tree, Recipe(commands=("cd ui && npm run build",))))
+    own = Recipe(commands=("cd ui && npm run build",))
+    assert planned(tree, own) == ([], "")
+    CommandsPack().pack(bench.workshop(tree, own))
     assert bench.said == []
     CommandsPack().pack(bench.workshop(tree, Recipe(commands=("go build",))))
     assert "build: {assets: [ui]}" in bench.said[0]
     assert CommandsPack().pack(bench.workshop(tree, Recipe(assets=("ui",)))).dropped == ("ui/node_modules",)
     assert (tree / "ui/out/app.js").read_text() == "production\n"
+
+
+def site(tree, build, **more):
+    scripts = {"dev": "vite", "build": build, **more}
+    (tree / "package.json").write_text(json.dumps({"name": "site", "scripts": scripts, "devDependencies": {}}))
+    (tree / "index.html").write_text("the source")
+
+
+VITE = "vite build 2>/dev/null || { mkdir -p dist && echo built > dist/index.html; }"
+
+
+def test_a_site_that_node_builds_and_nothing_runs_is_static_and_what_was_built_is_served(tmp_path):
+    repository = Repository(tmp_path / "app")
+    site(repository.folder, VITE)
+    repository.commit()
+    one = made(repository, tmp_path, recipe=Recipe())
+    assert (one.pack, one.processes["web"].split()[-1]) == ("static", "dist")
+    assert contents(tmp_path, one)["dist/index.html"] == b"built\n"
+
+
+@pytest.mark.parametrize(
+    ("scripts", "files", "chosen"),
+    [
+        ({"build": "vite build"}, {}, "static"),
+        ({"build": "react-scripts build", "start": "react-scripts start"}, {}, "static"),
+        ({"build": "tsc && vite build", "start": "vite preview"}, {}, "static"),
+        ({"build": "webpack"}, {"src/index.html": ""}, "static"),
+        ({"build": "webpack"}, {}, "node"),
+        ({"build": "vite build"}, {"Procfile": "web: node x\n"}, "node"),
+        ({"build": "vite build"}, {"server.js": ""}, "node"),
+        ({"build": "vite build", "start": "node server/index.mjs"}, {}, "node"),
+        ({"build": "next build", "start": "next start"}, {}, "node"),
+        ({"build": "tsc", "start": "ts-node src/index.ts"}, {}, "node"),
+    ],
+)
+def test_a_package_json_is_a_site_or_an_app(tree, scripts, files, chosen):
+    package = {"scripts": scripts, "devDependencies": {"ts-node": "1"}, "dependencies": {"next": "1"}}
+    if "next" not in scripts["build"]:
+        del package["dependencies"]
+    for path, content in {**files, "package.json": json.dumps(package)}.items():
+        (tree / path).parent.mkdir(exist_ok=True)
+        (tree / path).write_text(content)
+    paths = frozenset({*files, "package.json"})
+    assert choose("auto", paths, outline=tree).name == chosen
+    assert choose("auto", paths, outline=tree, starts=True).name == "node"
+
+
+def test_a_site_that_was_not_built_anywhere_says_what_to_write(tree, tmp_path):
+    site(tree, "vite --version >/dev/null 2>&1; true")
+    with pytest.raises(BuildFailed, match=r"made no index\.html in dist, build") as failure:
+        StaticPack().pack(Bench(tmp_path / "cache").workshop(tree))
+    assert "build: {root: FOLDER}" in failure.value.hint
+
+
+def test_a_build_that_only_adds_to_a_site_leaves_it_where_it_is(tree, tmp_path):
+    site(tree, "mkdir -p css && echo x > css/site.css")
+    packed = StaticPack().pack(Bench(tmp_path / "cache").workshop(tree))
+    assert packed.env == {"STATIC_ROOT": "."}
+    assert (tree / "css/site.css").exists()

@@ -9,6 +9,7 @@ from deployer.builds import source
 from deployer.core import names
 from deployer.core.errors import SettingsError, UsageError
 from deployer.stages import init
+from deployer.stages.detection import GUNICORN
 
 
 @pytest.fixture
@@ -114,11 +115,11 @@ def test_gitignore_gets_the_line_it_lacks_and_keeps_every_other_byte(repository,
 
 
 def test_secrets_that_are_in_the_repository_already_are_warned_about(repository):
-    folder = repository(DOTenv="A=x\n")
+    folder = repository(DOTenv="A=x\n", indexDOThtml="<p>")
     subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
     told = []
     written(folder, report=told.append)
-    assert [event.kind for event in told] == ["warning"]
+    assert [".env" in event.text for event in told if event.kind == "warning"] == [True]
     assert not (folder / ".gitignore").exists()
 
 
@@ -133,3 +134,104 @@ def test_an_app_in_a_folder_of_its_repository_is_seen_alone(repository):
     folder = repository(Procfile="web: outer\n", services__shop__packageDOTjson="{}")
     assert init.files(source.find(folder / "services/shop")) == {"package.json"}
     assert written(folder / "services/shop").build.pack == "node"
+
+
+APPS = {
+    "flask alone": (
+        {"requirementsDOTtxt": "flask\n", "appDOTpy": "app = Flask(__name__)\n@app.route('/')\ndef x(): ...\n"},
+        ("gunicorn app:app", "/"),
+        "the build adds gunicorn==",
+    ),
+    "flask with gunicorn, by a factory": (
+        {"requirementsDOTtxt": "flask\ngunicorn\n", "shop__appDOTpy": "def create_app(config=None):\n  Flask(x)\n"},
+        ("gunicorn 'shop.app:create_app()'", "/"),
+        "served by gunicorn",
+    ),
+    "flask with a page for it": (
+        {"requirementsDOTtxt": "flask\nwaitress\n", "mainDOTpy": "server = Flask(__name__)\n@server.get('/healthz')\n"},
+        ("waitress-serve --port=$PORT main:server", "/healthz"),
+        "Flask: main:server in main.py",
+    ),
+    "fastapi without a start page": (
+        {"requirementsDOTtxt": "fastapi[standard]\n", "app__mainDOTpy": "app = FastAPI()\n@app.get('/items/{id}')\n"},
+        ("uvicorn app.main:app --host 0.0.0.0 --port $PORT", "/openapi.json"),
+        "served by uvicorn",
+    ),
+    "express": (
+        {"packageDOTjson": '{"scripts": {"start": "node ."}}', "indexDOTjs": "app.get('/', x); app.listen(3000)"},
+        ("", "/"),
+        "index.js binds a port of its own",
+    ),
+    "an api that has no start page": (
+        {"packageDOTjson": '{"scripts": {"start": "node ."}}', "indexDOTjs": "app.get('/api/things', x); PORT"},
+        ("", ""),
+        "package.json: `node .`",
+    ),
+    "a start script for development": (
+        {"packageDOTjson": '{"scripts": {"start": "nodemon x", "start:prod": "node x"}}'},
+        ("", "/"),
+        "web is the script start:prod",
+    ),
+    "a site that vite builds": (
+        {"packageDOTjson": '{"scripts": {"build": "vite build"}}', "indexDOThtml": "<p>"},
+        ("", "/"),
+        "there is no lock file beside package.json",
+    ),
+    "go": (
+        {"goDOTmod": "module x\n", "cmd__shop__mainDOTgo": "package main\n// PORT\n"},
+        ("bin/app", "/"),
+        "Go: cmd/shop/main.go",
+    ),
+    "rails": (
+        {"GemfileDOTlock": "    rails (8.0.0)\n    puma (6.0)\n", "config__applicationDOTrb": "", "config__routesDOTrb":
+         'get "up" => "rails/health#show"\n'},
+        ("bundle exec puma -p $PORT", "/up"),
+        "Rails",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", APPS)
+def test_it_finds_out_how_an_app_is_started_and_asked_and_says_so(repository, kind):
+    files, (command, health), said = APPS[kind]
+    folder = repository(**files)
+    told = []
+    found = written(folder, report=told.append)
+    web = found.processes["web"]
+    assert (web.command, path_of(web.health)) == (command, health)
+    assert [event.text for event in told if said in event.text], told
+
+
+def path_of(health):
+    return getattr(health, "path", health)
+
+
+def test_django_as_it_is_made_gets_its_migrations_its_server_and_its_database(repository):
+    folder = repository(
+        requirementsDOTtxt="django\n",
+        manageDOTpy="",
+        shop__wsgiDOTpy="",
+        shop__settingsDOTpy="DEBUG = True\nALLOWED_HOSTS = []\nNAME = BASE_DIR / 'db.sqlite3'\nos.environ['API_KEY']\n",
+        shop__urlsDOTpy="urlpatterns = [path('admin/', x), path('', y)]\n",
+    )
+    told = []
+    found = written(folder, report=told.append)
+    assert found.processes["web"].command == "gunicorn shop.wsgi"
+    assert found.processes["release"].command == "python manage.py migrate --noinput"
+    assert found.build.python.extra == (GUNICORN,)
+    assert found.config.required == ("API_KEY",)
+    assert [(shared.path, shared.is_file) for shared in found.targets["local"].shared] == [("db.sqlite3", True)]
+    warned = " ".join(event.text for event in told if event.kind == "warning")
+    assert "ALLOWED_HOSTS is empty" in warned
+    assert "DEBUG is True" in warned
+
+
+def test_a_program_that_answers_nobody_is_a_worker(repository):
+    assert written(repository(workerDOTsh="#!/bin/bash\n")).processes["worker"].command == "bash worker.sh"
+
+
+@pytest.mark.parametrize("pack", [{"requirementsDOTtxt": ""}, {"packageDOTjson": "{}"}, {"README": ""}])
+def test_what_it_could_not_find_out_is_said(repository, pack):
+    told = []
+    assert dict(written(repository(**pack), report=told.append).processes) == {}
+    assert [event.kind for event in told if "nothing shows how it starts" in event.text] == ["warning"]

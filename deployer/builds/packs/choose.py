@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import cast
 
 from deployer.builds.packs import Pack
@@ -25,21 +26,32 @@ OURS = {
 }
 
 
-def choose(name: str, paths: frozenset[str], root: str = ".") -> Pack:
+def choose(
+    name: str, paths: frozenset[str], root: str = ".", outline: Path | None = None, *, starts: bool = False
+) -> Pack:
     """The pack called `name`, or for `auto` the first that detects a commit with these file paths.
 
-    Each looks at what is below `root`; `static`, which serves that folder, at all.
+    Each looks at what is below `root`; `static`, which serves that folder, at all.  `outline` is a folder with the
+    small files there: a package.json may be that of a static site, which Node builds and nothing runs, unless
+    deploy.yaml `starts` a process by a command.
     """
     if name != "auto":
         return named(name)
-    inside = frozenset(path[len(root) + 1 :] for path in paths if path.startswith(f"{root}/"))
+    inside = paths if root == "." else frozenset(p[len(root) + 1 :] for p in paths if p.startswith(f"{root}/"))
     for pack in _candidates():
-        if pack.detects(paths if root == "." or pack.name == STATIC else inside):
-            return pack
+        if pack.detects(paths if pack.name == STATIC else inside):
+            site = pack.name == "node" and not starts and outline is not None and _is_site(outline / root, inside)
+            return _load(OURS[STATIC]) if site else pack
     raise BuildFailed(
         "no pack knows what this commit is: no lock file, requirements.txt, package.json or index.html at its top",
         hint="commit one of these, or say `pack: commands` under `build:` in deploy.yaml and list `commands:`",
     )
+
+
+def _is_site(folder: Path, paths: frozenset[str]) -> bool:
+    from deployer.builds.packs import node_site  # noqa: PLC0415 — a pack's modules are imported when asked for
+
+    return node_site.is_site(folder, paths)
 
 
 def named(name: str) -> Pack:

@@ -12,8 +12,6 @@ from pathlib import Path
 from deployer.builds.packs import Packed, Workshop, front_ends
 from deployer.core.recipe import AUTO, Recipe
 
-MANAGERS = ("npm", "pnpm", "yarn", "bun", "npx", "make")  # what builds a front end, by its owner's own command
-
 
 class CommandsPack:
     """Vendors nothing: `build.commands`, which run after every pack, are all there is."""
@@ -37,6 +35,5 @@ class CommandsPack:
             return Packed(dropped=front_ends.build(workshop))
         if not workshop.recipe.commands:
             workshop.say("pack: commands, but build.commands is empty: the build is the commit as it is")
-        if not any(manager in command for command in workshop.recipe.commands for manager in MANAGERS):
-            front_ends.warn(workshop)
+        front_ends.warn(workshop)
         return Packed()

@@ -24,6 +24,7 @@ from deployer.core.recipe import AUTO, Recipe
 PACKAGE = "package.json"
 TOP = "."
 FILES = {PACKAGE, *LOCKS, *VERSION_FILES, ".yarnrc.yml", "pnpm-workspace.yaml"}
+MANAGERS = ("npm", "pnpm", "yarn", "bun", "npx")
 DEEPEST = 3  # folders below the top
 ELSE = {  # folders whose packages are not the app's front end
     *("node_modules", "bower_components", "vendor", "venv", "env", "site-packages", "tests", "test", "__tests__"),
@@ -46,10 +47,12 @@ def deciding(paths: frozenset[str]) -> list[str]:
     return [path for path in paths if path.rpartition("/")[2] in FILES and _looked_at(PurePosixPath(path).parent)]
 
 
-def inputs(tree: Path, recipe: Recipe, environ: Mapping[str, str], *, top: bool = True) -> dict[str, str]:
+def inputs(
+    tree: Path, recipe: Recipe, environ: Mapping[str, str], *, top: bool = True, site: str = ""
+) -> dict[str, str]:
     """What decides their bytes besides the commit and the recipe: the versions of the tools."""
     found: dict[str, str] = {}
-    for folder in plan(tree, recipe, top=top).built:
+    for folder in plan(tree, recipe, top=top, site=site).built:
         package = node_build.read_package(tree / folder)
         with _named(folder):
             told = node_build.versions(tree / folder, package, environ)
@@ -57,13 +60,14 @@ def inputs(tree: Path, recipe: Recipe, environ: Mapping[str, str], *, top: bool 
     return found
 
 
-def build(workshop: Workshop, *, top: bool = True) -> tuple[str, ...]:
+def build(workshop: Workshop, *, top: bool = True, site: str = "") -> tuple[str, ...]:
     """Build them, and say which are not built; the paths that the finished build does without.
 
-    `top` is false where the package.json at the top is the app itself.
+    `top` is false where the package.json at the top is the app itself; `site` is the folder whose front end makes all
+    that is served: it is built without a lock file, too.
     """
     tree, recipe = workshop.tree, workshop.recipe
-    planned = plan(tree, recipe, top=top)
+    planned = plan(tree, recipe, top=top, site=site)
     for line in planned.passed:
         workshop.say(f"warning: {line}")
     dropped = []
@@ -86,23 +90,30 @@ def warn(workshop: Workshop) -> None:
         workshop.say(f"warning: {_several(list(planned.built))}")
 
 
-def plan(tree: Path, recipe: Recipe, *, top: bool = True) -> Plan:
+def plan(tree: Path, recipe: Recipe, *, top: bool = True, site: str = "") -> Plan:
     """Which front ends below `tree` are built: those that deploy.yaml names, else what is not to be mistaken."""
     if recipe.assets != AUTO:
         return Plan(tuple(_asked(tree, folder, recipe) for folder in recipe.assets))
+    if _by_commands(recipe):
+        return Plan()
     known = {folder: package for folder, package in _packages(tree) if _script(folder, recipe) in scripts_of(package)}
     at_top = known.pop(TOP, None)
     at_top = at_top if top else None
     outer = _outer(tree)
     below = [folder for folder in known if not _belongs(folder, outer, recipe) and not _inside(folder, known)]
-    if at_top is not None and _locked(tree, TOP, at_top):
+    if at_top is not None and (site == TOP or _locked(tree, TOP, at_top)):
         return Plan((TOP,), (_several(below),) if below else ())
     passed = [] if at_top is None else [_unlocked(TOP)]
     passed += _parts(tree, recipe) if top and at_top is None else []
     if len(below) > 1:
         return Plan((), (*passed, _several(below)))
-    built = tuple(folder for folder in below if _locked(tree, folder, known[folder]))
+    built = tuple(folder for folder in below if folder == site or _locked(tree, folder, known[folder]))
     return Plan(built, (*passed, *(_unlocked(folder) for folder in below if folder not in built)))
+
+
+def _by_commands(recipe: Recipe) -> bool:
+    """Whether the build's own commands see to front ends: a package manager is among their words."""
+    return any(re.search(rf"\b(?:{'|'.join(MANAGERS)})\b", command) for command in (*recipe.before, *recipe.commands))
 
 
 def _packages(tree: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -41,6 +41,8 @@ def build(workshop: Workshop, folder: Path, script: str, *, also: tuple[str, ...
     path = os.pathsep.join([str(node.executable.parent), *also, workshop.env.get("PATH", os.defpath)])
     asked = {name.lower() for name in workshop.env}
     kept = node_managers.caches(workshop.cache)
+    if manager.name != "pnpm":
+        del kept["npm_config_store_dir"]  # of which npm warns that it does not know it
     env = {"PATH": path, **manager.env, **{name: place for name, place in kept.items() if name.lower() not in asked}}
     if has_packages(package):
         workshop.run([*manager.program, *manager.install], cwd=folder, env=env)

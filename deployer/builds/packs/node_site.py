@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from deployer.builds.packs import node_start
+from deployer.builds.packs import node_build, node_start
 
+SCRIPT = "build"
 INDEX = "index.html"
 SOURCES = (INDEX, f"public/{INDEX}", f"src/{INDEX}", f"app/{INDEX}", f"static/{INDEX}")
 GENERATORS = {  # what they build is files
@@ -39,18 +39,21 @@ OUTPUTS = (
 )
 
 
-def is_site(tree: Path, paths: frozenset[str], package: Mapping[str, Any], script: str) -> bool:
-    """Whether the build script of this package.json makes a site of files, and nothing in it is a server.
+def is_site(tree: Path, paths: frozenset[str]) -> bool:
+    """Whether the build script of the package.json in `tree` makes a site of files, and nothing in it is a server.
 
     `tree` has at least the files at the commit's top.  A Procfile says how the app runs: then it is none.
     """
+    if not (tree / "package.json").is_file() or "Procfile" in paths:
+        return False
+    package = node_build.read_package(tree)
     scripts = node_start.scripts_of(package)
-    if script not in scripts or "Procfile" in paths:
+    if SCRIPT not in scripts:
         return False
     found = node_start.start(tree, package)
     if found.command and not found.doubtful:
         return False
-    words = set(re.findall(r"[@\w./-]+", " ".join(text for name, text in scripts.items() if name.startswith(script))))
+    words = set(re.findall(r"[@\w./-]+", " ".join(text for name, text in scripts.items() if name.startswith(SCRIPT))))
     return bool(words & GENERATORS or (words & BUNDLERS and paths.intersection(SOURCES)))
 
 

@@ -1,4 +1,4 @@
-"""The pack of static sites: a folder of files is a build as it is.
+"""The pack of static sites: a folder of files is a build as it is, or what a front end's build makes of it.
 
 Its `web` is our own small server of files, which every release brings along (agent/static_server.py).  A router that
 stands on the same host serves the files itself.  Every process gets the folder's path, inside the build, as
@@ -13,7 +13,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from deployer.builds.packs import Packed, Workshop
+from deployer.builds.packs import Packed, Workshop, front_ends, node_build, node_site
+from deployer.builds.packs.node_start import scripts_of
 from deployer.core.errors import BuildFailed
 from deployer.core.manifest import unsafe_path
 from deployer.core.recipe import Recipe
@@ -30,27 +31,60 @@ class StaticPack:
 
     name = NAME
 
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self.environ = os.environ if environ is None else environ
+
     def detects(self, paths: frozenset[str]) -> bool:
         """By an index.html at the top or in one of the usual folders, or a Staticfile."""
         return not paths.isdisjoint((INDEX, MARK, *(f"{folder}/{INDEX}" for folder in FOLDERS)))
 
-    def inputs(self, tree: Path, recipe: Recipe) -> Mapping[str, str]:  # noqa: ARG002 — the protocol's
-        """Nothing beyond the commit and the recipe."""
-        return {}
+    def inputs(self, tree: Path, recipe: Recipe) -> Mapping[str, str]:
+        """The tools that build its front ends, if it has some; else nothing beyond the commit and the recipe."""
+        return front_ends.inputs(tree, recipe, self.environ, site=_site(tree, recipe))
 
     def pack(self, workshop: Workshop) -> Packed:
-        """Only say where the files are; whether they are there is known once `build.commands` have run."""
-        root = root_of(workshop.tree, workshop.recipe)
-        if not (workshop.tree / root).is_dir() and not workshop.recipe.commands:
+        """Build its front ends, and say where the files are, which is known once `build.commands` have run."""
+        tree, recipe = workshop.tree, workshop.recipe
+        site = _site(tree, recipe)
+        before = node_site.pages(tree / site)
+        planned = front_ends.plan(tree, recipe, site=site)
+        dropped = front_ends.build(workshop, site=site)
+        root = root_of(tree, recipe)
+        if site in planned.built and recipe.root in (".", site):
+            needed = not recipe.commands and node_site.is_site(tree / site, frozenset())
+            made = _made(tree / site, before, needed=needed)
+            root = os.path.normpath(f"{site}/{made}") if made else root
+        if not (tree / root).is_dir() and not recipe.commands:
             raise BuildFailed(
                 f"build.root: the commit has no folder {root!r}", hint="commit it, or build it by commands"
             )
         if root == ".":
             for name in OURS:
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(workshop.tree / name)
+                    os.unlink(tree / name)
         workshop.say(f"static files in {root}/" if root != "." else "static files at the top")
-        return Packed(env={"STATIC_ROOT": root}, processes=processes(root, workshop.recipe))
+        return Packed(env={"STATIC_ROOT": root}, processes=processes(root, recipe), dropped=dropped)
+
+
+def _site(tree: Path, recipe: Recipe) -> str:
+    """The folder whose package.json makes the site or adds to it: what `build.root` names, or the top; '' for none."""
+    for folder in (recipe.root.strip("/") or ".", front_ends.TOP):
+        package = tree / folder / front_ends.PACKAGE
+        if package.is_file() and node_site.SCRIPT in scripts_of(node_build.read_package(package.parent)):
+            return folder
+    return ""
+
+
+def _made(tree: Path, before: frozenset[str], *, needed: bool) -> str:
+    """The folder with the site that the front end at the top made."""
+    made = node_site.output(tree, before)
+    if needed and not made:
+        raise BuildFailed(
+            f"the build script of package.json made no {INDEX} in {', '.join(node_site.OUTPUTS)}",
+            hint="`build: {root: FOLDER}` in deploy.yaml says where the site is; an app with a server of its own has a"
+            " script `start`, or a Procfile with a `web` line",
+        )
+    return made
 
 
 def root_of(tree: Path, recipe: Recipe) -> str:

@@ -130,6 +130,14 @@ def _port(match: re.Match[str], facts: Facts) -> str:
     return f"{which} is held already: the app has to bind the port in $PORT, which is its own, and no fixed one"
 
 
+def _page(match: re.Match[str], facts: Facts) -> str:
+    del facts
+    status, path = match["status"], match["path"].rstrip(",;:")
+    if status == "400":
+        return f"{path} is refused: does the app answer to its own domain only (ALLOWED_HOSTS and the like)?"
+    return f"{path} is no page that anybody may read: name one that is under `health:` in deploy.yaml, or take the line out"
+
+
 def _inside(name: str) -> str:
     """A path as it is in the release, where it lies in one."""
     return RELEASE.sub("", name).removeprefix("./")
@@ -162,6 +170,7 @@ HOST = (
             "service up, and does the config name the right one (`deploy config`)?"),
     Symptom(r"(?P<name>[^\n]{0,60}) failed: Connection refused|ECONNREFUSED|[Cc]onnection refused",
             "a backing service does not answer: is it up, and does the config name the right one (`deploy config`)?"),
+    Symptom(r"\bweb\b[^\n]* answer(?:s|ed) (?P<status>4\d\d)\b[^\n]*? (?:at|to GET|to) (?P<path>/\S*)", _page),
     Symptom(r"JavaScript heap out of memory|MemoryError|Out of memory",
             "the process needs more memory than it may use: `memory:` under the process type in deploy.yaml, or the host's"),
 )  # fmt: skip
