@@ -51,7 +51,7 @@ def build(
         try:
             made = make(order, pack, tree, room)
         except BuildFailed as failed:
-            diagnosis.advise(failed, room.tree, room.log)
+            diagnosis.advise(failed, f"{room.tree}/{app_root(order.recipe, pack)}", room.log)
             _keep_log(room, failed, store.cache("logs") / f"{order.commit.id[:12]}.log")
             raise
         result = _record(order, pack, made, key=key, tools=inputs, at=at, seconds=round(clock() - began, 1))

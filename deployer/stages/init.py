@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from deployer.agent import durable
-from deployer.builds.packs import Pack
+from deployer.builds.packs import Pack, front_ends
 from deployer.builds.packs.choose import choose
 from deployer.builds.source import Source
 from deployer.core import procfile
@@ -98,9 +98,13 @@ def proposal(
     folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None = None, *, report: Report = silent
 ) -> str:
     """The deploy.yaml for these files; what was found and what was not is reported."""
-    pack = _pack(folder, paths, packs)
+    pack, root = _pack(folder, paths, packs), ""
+    if not pack and packs is None:
+        pack, root = _below(folder, paths)
     declared = _procfile(folder, paths)
-    seen = detected(Files(folder, paths), pack or "commands", declared=declared is not None)
+    seen = detected(Files(folder / root, _inside(paths, root)), pack or "commands", declared=declared is not None)
+    if root:
+        report(Event(OUTPUT, f"the app is in {root}/"))
     for line in seen.found:
         report(Event(OUTPUT, line))
     for line in seen.missing:
@@ -108,7 +112,7 @@ def proposal(
     return TEMPLATE.format(
         app=app_name(folder.resolve().name),
         pack=pack or f"commands{'' if seen.build else NO_PACK}",
-        build="".join(f"{line}\n" for line in seen.build),
+        build="".join(f"{line}\n" for line in (*([f"  root: {root}"] if root else []), *seen.build)),
         origin=_origin(declared, seen),
         processes=_processes(declared, seen),
         required=", ".join(seen.required),
@@ -155,6 +159,21 @@ def _pack(folder: Path, paths: frozenset[str], packs: Iterable[Pack] | None) -> 
         return choose("auto", paths, outline=folder).name
     except BuildFailed:
         return ""
+
+
+def _below(folder: Path, paths: frozenset[str]) -> tuple[str, str]:
+    """The pack and the folder of an app that is not at the top: of the only one there is, or the one that runs."""
+    found = {}
+    for root in sorted({path.partition("/")[0] for path in paths if "/" in path}):
+        if not root.startswith(".") and root not in front_ends.ELSE:
+            found[root] = _pack(folder / root, _inside(paths, root), None)
+    running = [root for root, pack in found.items() if pack in ("python", "node")]
+    chosen = running or [root for root, pack in found.items() if pack]
+    return (found[chosen[0]], chosen[0]) if len(chosen) == 1 else ("", "")
+
+
+def _inside(paths: frozenset[str], root: str) -> frozenset[str]:
+    return frozenset(path[len(root) + 1 :] for path in paths if path.startswith(f"{root}/")) if root else paths
 
 
 def app_name(text: str) -> str:

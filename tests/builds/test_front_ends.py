@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 from node_workshop import Bench
@@ -225,3 +226,13 @@ def test_a_build_that_only_adds_to_a_site_leaves_it_where_it_is(tree, tmp_path):
     packed = StaticPack().pack(Bench(tmp_path / "cache").workshop(tree))
     assert packed.env == {"STATIC_ROOT": "."}
     assert (tree / "css/site.css").exists()
+
+
+def test_beside_the_folder_of_the_app_it_is_named(tree, tmp_path):
+    front_end(tree, "web")
+    (tree / "backend").mkdir()
+    bench = Bench(tmp_path / "cache")
+    for recipe, told in ((Recipe(root="backend"), 1), (Recipe(root="backend", assets=()), 0)):
+        bench.said.clear()
+        front_ends.build(replace(bench.workshop(tree / "backend", recipe), whole=tree))
+        assert sum("cd ../web && npm ci && npm run build" in line for line in bench.said) == told

@@ -235,3 +235,19 @@ def test_what_it_could_not_find_out_is_said(repository, pack):
     told = []
     assert dict(written(repository(**pack), report=told.append).processes) == {}
     assert [event.kind for event in told if "nothing shows how it starts" in event.text] == ["warning"]
+
+
+def test_an_app_below_the_top_is_found_if_there_is_one_that_runs(repository):
+    told = []
+    flask = {"backend__requirementsDOTtxt": "flask\n", "backend__appDOTpy": "app = Flask(__name__)\n"}
+    site = {"web__packageDOTjson": '{"scripts": {"build": "vite build"}}', "web__indexDOThtml": ""}
+    found = written(repository(READMEDOTmd="", **flask, **site), report=told.append)
+    assert (found.build.pack, found.build.root, found.processes["web"].command) == (
+        "python",
+        "backend",
+        "gunicorn app:app",
+    )
+    assert "the app is in backend/" in [event.text for event in told]
+    assert written(repository("site", READMEDOTmd="", **site)).build.root == "web"
+    two = {"api__packageDOTjson": '{"scripts": {"start": "node ."}}'}
+    assert written(repository("two", **flask, **two)).build.root == "."

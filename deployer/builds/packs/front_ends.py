@@ -68,7 +68,7 @@ def build(workshop: Workshop, *, top: bool = True, site: str = "") -> tuple[str,
     """
     tree, recipe = workshop.tree, workshop.recipe
     planned = plan(tree, recipe, top=top, site=site)
-    for line in planned.passed:
+    for line in (*planned.passed, *_outside(workshop)):
         workshop.say(f"warning: {line}")
     dropped = []
     for folder in planned.built:
@@ -81,6 +81,21 @@ def build(workshop: Workshop, *, top: bool = True, site: str = "") -> tuple[str,
         if not committed:
             dropped.append(os.path.normpath(f"{folder}/node_modules"))
     return tuple(dropped)
+
+
+def _outside(workshop: Workshop) -> list[str]:
+    """What is said of front ends in the repository that lie outside of `build.root`."""
+    recipe, top = workshop.recipe, workshop.top
+    if top == workshop.tree or recipe.assets != AUTO or _by_commands(recipe):
+        return []
+    inside = workshop.tree.relative_to(top).as_posix()
+    there = [folder for folder, package in _packages(top) if "build" in scripts_of(package)]
+    others = [folder for folder in there if folder != inside and not folder.startswith(f"{inside}/")]
+    if not others:
+        return []
+    first = os.path.relpath(top / others[0], workshop.tree)
+    line = f"`build: {{before: [cd {first} && npm ci && npm run build]}}` in deploy.yaml builds it"
+    return [f"{_file(others[0])}, outside of build.root, has a build script, and was NOT built: {line}; {SILENCE}"]
 
 
 def warn(workshop: Workshop) -> None:
@@ -179,7 +194,7 @@ def _file(folder: str) -> str:
 def _unlocked(folder: str) -> str:
     where = "" if folder == TOP else f"cd {folder} && "
     return (
-        f"{_file(folder)} has a build script, a front end's, and was NOT built: there is no lock file beside it;"
+        f"{_file(folder)} has a build script, and was NOT built, since there is no lock file beside it:"
         f" `{where}npm install --package-lock-only`, and commit package-lock.json; or {SILENCE}"
     )
 

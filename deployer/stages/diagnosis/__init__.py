@@ -36,7 +36,9 @@ def _facts(target: Target, version: int) -> Facts:
     store = target.project.store
     with suppress(DeployError, OSError):
         manifest = store.manifest(target.ledger.release(version).build)
-        files = {file.path: file for file in manifest.files}
+        root = str(manifest.launch.get("root") or "")
+        below = f"{root}/" if root else ""
+        files = {f.path.removeprefix(below): f for f in manifest.files if f.path.startswith(below)}
         commands = {kind["name"]: kind["command"] for kind in manifest.launch.get("processes", ())}
 
     def read(path: str) -> str:
