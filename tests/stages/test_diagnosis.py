@@ -96,6 +96,7 @@ WRITTEN = {
     "/usr/bin/env: 'bash\\r': No such file or directory": "as Windows does",
     'psycopg.OperationalError: connection to server at "127.0.0.1", port 5432 failed: Connection refused':
         "backing service",
+    "web.1 of v1 answered 404 at /up after 60 s": "name one that is under `health:`",
     "sh: 1: npm: not found": "write what the script does, `node main.js`",
 }  # fmt: skip
 

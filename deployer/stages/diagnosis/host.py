@@ -133,9 +133,12 @@ def _port(match: re.Match[str], facts: Facts) -> str:
 def _page(match: re.Match[str], facts: Facts) -> str:
     del facts
     status, path = match["status"], match["path"].rstrip(",;:")
-    if status == "400":
-        return f"{path} is refused: does the app answer to its own domain only (ALLOWED_HOSTS and the like)?"
-    return f"{path} is no page that anybody may read: name one that is under `health:` in deploy.yaml, or take the line out"
+    if status not in ("401", "403", "404", "405"):
+        return ""
+    return (
+        f"{path} is no page that anybody may read: name one that is under `health:` in deploy.yaml, or take the line"
+        " out (any answer below 500 to `GET /` will do then)"
+    )
 
 
 def _inside(name: str) -> str:

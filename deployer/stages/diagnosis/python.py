@@ -62,8 +62,8 @@ def _settings_variable(match: re.Match[str], facts: Facts) -> str:
 def _host(match: re.Match[str], facts: Facts) -> str:
     del facts
     return (
-        f"the app answers only to the names in ALLOWED_HOSTS, and was asked for {match['name']}: add that name, or say"
-        " in deploy.yaml which one is asked for"
+        f"the app answers only to the names in ALLOWED_HOSTS, and was asked for {match['name']}: add that name, or have"
+        " it asked for one of its own (`health: {host: shop.example.com}` under the process type in deploy.yaml)"
     )
 
 
