@@ -18,7 +18,8 @@ LISTS = ("requirements.txt", "pyproject.toml", "Pipfile", "uv.lock", "poetry.loc
 SCRIPTS = ("worker.sh", "run.sh", "start.sh", "main.sh", "loop.sh", "worker.py", "bot.py")
 HEALTH = ("/up", "/health", "/healthz", "/health/", "/ping", "/status", "/api/health", "/_health")
 ROUTE = re.compile(
-    r"""(?:route|get|all|use|path|re_path|GET|HandleFunc|Handle)\s*\(\s*['"`](?:GET )?([\w./^${}()<>:*-]*)['"`]"""
+    r"""\b(?:route|get|all|use|GET|HandleFunc|Handle)\s*\(\s*['"`](?:GET )?(?P<plain>/[\w./${}()<>:*-]*)['"`]"""
+    r"""|\b(?:re_)?path\s*\(\s*r?['"](?P<django>[\w./^${}()<>:*-]*)['"]"""
 )
 SOURCES = (".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".go", ".php")
 MOST_READ = 200  # files
@@ -81,9 +82,8 @@ def health(files: Files) -> str:
     routes = set()
     for path in files.ending(*SOURCES)[:MOST_READ]:
         if not re.search(r"(?:^|/)(?:tests?|spec|node_modules|migrations)/|test_|\.test\.|\.min\.", path):
-            routes |= {
-                "/" + route.removeprefix("GET ").strip("^$").lstrip("/") for route in ROUTE.findall(files.read(path))
-            }
+            found = (match["plain"] or match["django"] for match in ROUTE.finditer(files.read(path)))
+            routes |= {f"/{route.strip('^$').lstrip('/')}" for route in found}
     known = next((path for path in HEALTH if path in routes), "")
     return known or ("/" if "/" in routes or not routes else "")
 
@@ -171,11 +171,13 @@ def _extra(requirement: str) -> tuple[str, ...]:
 
 def _required(files: Files) -> tuple[str, ...]:
     """The variables that the code cannot do without: `os.environ["NAME"]`."""
-    found = set()
+    found, optional = set(), {*names.RESERVED, "PORT", "HOST", "BIND", "HOME", "PATH"}
     for path in files.ending(".py")[:MOST_READ]:
         if not re.search(r"(?:^|/)(?:tests?|venv)/|test_", path):
-            found |= set(re.findall(r"os\.environ\[['\"]([A-Z][A-Z0-9_]+)['\"]\](?!\s*=[^=])", files.read(path)))
-    return tuple(sorted(found - {*names.RESERVED, "PORT", "HOST", "BIND", "HOME", "PATH"}))
+            text = files.read(path)
+            found |= set(re.findall(r"os\.environ\[['\"]([A-Z][A-Z0-9_]+)['\"]\](?!\s*=[^=])", text))
+            optional |= set(re.findall(r"['\"]([A-Z][A-Z0-9_]+)['\"] (?:not )?in os\.environ", text))
+    return tuple(sorted(found - optional))
 
 
 def _node(files: Files) -> Detected:

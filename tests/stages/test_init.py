@@ -148,7 +148,8 @@ APPS = {
         "served by gunicorn",
     ),
     "flask with a page for it": (
-        {"requirementsDOTtxt": "flask\nwaitress\n", "mainDOTpy": "server = Flask(__name__)\n@server.get('/healthz')\n"},
+        {"requirementsDOTtxt": "flask\nwaitress\n",
+         "mainDOTpy": "server = Flask(__name__)\nd.get('/x')\n@server.get('/healthz')\n"},
         ("waitress-serve --port=$PORT main:server", "/healthz"),
         "Flask: main:server in main.py",
     ),
@@ -224,6 +225,11 @@ def test_django_as_it_is_made_gets_its_migrations_its_server_and_its_database(re
     warned = " ".join(event.text for event in told if event.kind == "warning")
     assert "ALLOWED_HOSTS is empty" in warned
     assert "DEBUG is True" in warned
+
+
+def test_a_variable_that_the_code_can_do_without_is_not_required(repository):
+    code = "os.environ['A_KEY']\nif 'B_KEY' in os.environ: os.environ['B_KEY']\nos.environ['C_KEY'] = get('D_KEY')\n"
+    assert written(repository(requirementsDOTtxt="", appDOTpy=code)).config.required == ("A_KEY",)
 
 
 def test_a_program_that_answers_nobody_is_a_worker(repository):
