@@ -105,6 +105,10 @@ def lives(root: str, key: str, before: Started, *, by_systemd: bool) -> dict[str
 def _tell(root: str, key: str, ended: str, quick: int) -> None:
     """Note a start that nobody asked for; of a process that is failing, not each one."""
     kind, release, number = started.parse(key)
+    if quick >= MANY and number % TURN:
+        from deployer.agent import crash_loops  # noqa: PLC0415 - so does one that never fails
+
+        crash_loops.mark(root, release, f"{kind}.{number % TURN} kept crashing" + (f": it {ended}" if ended else ""))
     if number % TURN == 0 or (quick > 1 and quick != MANY and not _is_round(quick)):
         return
     from deployer.agent import events  # noqa: PLC0415 - a launcher that has nothing to tell does without

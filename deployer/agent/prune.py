@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from deployer.agent import durable, logs, look, oneoffs, procfs, stage, transfer
+from deployer.agent import crash_loops, durable, logs, look, oneoffs, procfs, stage, transfer
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.lock import alone
@@ -26,6 +26,7 @@ def prune(request: requests.Prune, host: Host) -> requests.Pruned:
         durable.remove(files.run / f"released-v{version}", name="prune")
         logs.discard(str(files.log), version)
         oneoffs.forget(files, version)
+        crash_loops.forget(files, version)
     _prune_programs(host)
     with alone(f"{files.root}/objects.lock", 0o644) as nobody_builds:
         if not nobody_builds:

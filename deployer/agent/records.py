@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployer.agent import config, events, ledger, pending
 from deployer.agent.context import Host
 from deployer.core import requests
-from deployer.core.ledger import SUCCEEDED
+from deployer.core.ledger import BROUGHT_UP, SUCCEEDED
 
 
 def read_ledger(request: requests.ReadLedger, host: Host) -> requests.LedgerLines:
@@ -24,10 +24,12 @@ def append(request: requests.Append, host: Host) -> requests.Done:
         config.forget_draft(host.files)
     if record.kind == "run" and record.body["outcome"] == SUCCEEDED:
         here = host.asked.host in record.body.get("hosts", ())
-        from deployer.agent import recovery, shared_route  # noqa: PLC0415 - who only reads confirms nothing
+        from deployer.agent import crash_loops, recovery, shared_route  # noqa: PLC0415 - who only reads confirms nothing
 
         recovery.confirm_pending(host.files, record.body["attempt"])
         shared_route.confirm(host.files, record.body["attempt"], here=here)
+        if here and record.body["cause"] in BROUGHT_UP:
+            crash_loops.forget(host.files, record.body["release"])
         if here:  # the host may have another name since its last run
             pending.keep_name(host.files, host.asked.host)
         if host.guard:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from deployer.agent import ledger, look, user
+from deployer.agent import crash_loops, ledger, look, user
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
@@ -136,6 +136,7 @@ def _opened(host: Host) -> Opened:
         seq=seq,
         head=head,
         primary=known.primary,
+        crashed=crash_loops.known(files),
         damage=damage,
     )
 

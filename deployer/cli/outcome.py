@@ -42,8 +42,8 @@ def document(ran: Ran) -> dict[str, Any]:
     }
 
 
-def show(ran: Ran, screen: Screen) -> None:
-    """Answer with the release that runs now."""
+def show(ran: Ran, screen: Screen, **more: Any) -> None:
+    """Answer with the release that runs now; `more` is told by --json alone."""
     name = release_name(ran.release)
     if not ran.changed:
         screen.note(f"{name} runs already; nothing was changed")
@@ -52,7 +52,7 @@ def show(ran: Ran, screen: Screen) -> None:
     if len(ran.hosts) > 1 and not screen.quiet:
         for line in _table(ran):
             screen.say(line)
-    screen.answer(document(ran), [name])
+    screen.answer({**document(ran), **more}, [name])
 
 
 def _table(ran: Ran) -> list[str]:

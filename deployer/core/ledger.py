@@ -1,16 +1,16 @@
-"""The ledger's rules: which records are valid, what the next one is, what is current, what a rollback runs.
+"""The ledger's rules: which records are valid, what the next one is, what is current.
 
-No I/O: `agent/ledger.py` writes what these return.  A record is canonical JSON; `prev` is the digest of the
-record before it, so that nothing can be altered, left out or reordered unseen.
+What a rollback runs and what a prune keeps is in `history.py`.  No I/O: `agent/ledger.py` writes what these return.  A
+record is canonical JSON; `prev` is the digest of the record before it, so that nothing can be altered, left out or
+reordered unseen.
 """
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any, Container, Iterable, Mapping, Optional, Sequence
+from typing import Any, Iterable, Mapping, Optional, Sequence
 
 from deployer.core import canonical
-from deployer.core.errors import Drift, NotFound, ReleaseRefused
+from deployer.core.errors import Drift, NotFound
 from deployer.core.message import field, message
 from deployer.core.names import release_number
 
@@ -50,7 +50,11 @@ def digest(line: bytes) -> str:
 
 @message
 class Release:
-    """One release of the ledger: this build, with this config.  `config` and `spec` are digests."""
+    """One release of the ledger: this build, with this config.  `config`, `spec` and `settings` are digests.
+
+    `settings` is that of what else deploy.yaml says of it (core/release.py), `subject` the commit's, `config_changed`
+    and `config_removed` the names that differ from the config that it went on from; records of before have none.
+    """
 
     version: int
     build: str
@@ -60,6 +64,10 @@ class Release:
     by: str
     at: str
     cause: str
+    settings: str = ""
+    subject: str = ""
+    config_changed: tuple[str, ...] = ()
+    config_removed: tuple[str, ...] = ()
 
 
 @message
@@ -70,6 +78,7 @@ class Run:
     of it that host has (none named: every host, and all of it).  A run that is not `whole` was for some hosts of the
     target only, and leaves open what the target as such is to serve.  `times` has, for each type, how long its slowest
     process took to be `ready` and to `stop`: `{"ready": {"web": {"host": "web1", "seconds": 1.2}}}`.
+    `failure` is the kind of what went wrong (core/errors.py); records of before have none.
     """
 
     release: int
@@ -85,6 +94,7 @@ class Run:
     hosts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     whole: bool = True
     times: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    failure: str = ""
 
     def covers(self, host: str) -> bool:
         """Whether the run was for `host` too."""
@@ -183,6 +193,11 @@ class Ledger:
         """The newest run that succeeded and was for `host`: what that host is to serve."""
         return next((run for run in reversed(self.runs) if run.outcome == SUCCEEDED and run.covers(host)), None)
 
+    @property
+    def hosts(self) -> set[str]:
+        """Every host that a run was for, also those that are the target's no more."""
+        return {host for run in self.runs for host in run.hosts}
+
     def holds(self, head: tuple[int, str]) -> bool:
         """Whether a copy that ends at `head` (number, digest) is this ledger, or its beginning."""
         seq, named = head
@@ -234,61 +249,6 @@ class Ledger:
         raise NotFound(f"there is no release {text!r}", hint="`deploy releases` lists them")
 
 
-def rollback_target(ledger: Ledger, to: Optional[int], present: Optional[Container[int]] = None) -> Release:
-    """The release a rollback runs: `to`, or the newest one below the current whose run succeeded.
-
-    `present` are the releases that the hosts still have; what was pruned cannot be gone back to.
-    """
-    if to is not None:
-        return _kept(ledger.release(to), present)
-    current = ledger.current
-    if current is None:
-        raise NotFound("nothing runs here yet, so there is nothing to go back from", hint="`deploy run` runs a release")
-    earlier = [v for v in ledger.releases if v < current and ledger.succeeded(v)]
-    if not earlier:
-        raise NotFound(f"no release before v{current} ever ran well", hint="name one: `deploy rollback v1`")
-    kept_ones = [v for v in earlier if present is None or v in present]
-    return ledger.releases[max(kept_ones)] if kept_ones else _kept(ledger.releases[max(earlier)], present)
-
-
-def _kept(release: Release, present: Optional[Container[int]]) -> Release:
-    if present is not None and release.version not in present:
-        raise NotFound(
-            f"v{release.version} was pruned: its directory is gone from the hosts",
-            hint="`deploy releases` says which are kept; `keep` in deploy.yaml says how many",
-        )
-    return release
-
-
-def expect(ledger: Ledger, version: Optional[int]) -> None:
-    """`ReleaseRefused` unless the newest release is `version` (what the caller last saw)."""
-    if version is not None and ledger.newest != version:
-        newest = f"v{ledger.newest}" if ledger.newest else "none"
-        raise ReleaseRefused(
-            f"the newest release is {newest}, not v{version} as expected",
-            hint="look at `deploy releases`, then decide again",
-        )
-
-
-def kept(ledger: Ledger, keep: int, running: Iterable[int]) -> set[int]:
-    """The releases that a prune leaves: the newest `keep`, and all that something still depends on.
-
-    Those are: the current one, the one a bare rollback would choose, the one the next config goes on from, and
-    every one that a process still runs from.
-    """
-    stay = set(sorted(ledger.releases)[-keep:] if keep else ())
-    stay.update(running)
-    stay.update(v for v in (ledger.current, ledger.config_base) if v is not None)
-    stay.update(run.release for run in map(ledger.run_of, _hosts(ledger)) if run)
-    with contextlib.suppress(NotFound):  # nothing to roll back to: nothing to keep for it
-        stay.add(rollback_target(ledger, None).version)
-    return stay & set(ledger.releases)
-
-
-def _hosts(ledger: Ledger) -> set[str]:
-    return {host for run in ledger.runs for host in run.hosts}
-
-
 def _judged(record: Record, releases: set[int], used: int) -> int:
     """The highest release number that is used after `record`, where it was `used` before; an error if it cannot be."""
     if record.kind == "release":
@@ -315,6 +275,10 @@ def _release(record: Record) -> Release:
         by=str(body["by"]),
         at=str(body["at"]),
         cause=str(body["cause"]),
+        settings=str(body.get("settings", "")),
+        subject=str(body.get("subject", "")),
+        config_changed=tuple(map(str, body.get("config_changed", ()))),
+        config_removed=tuple(map(str, body.get("config_removed", ()))),
     )
 
 
@@ -335,6 +299,7 @@ def _run(record: Record) -> Run:
         hosts={str(host): _counts(share) for host, share in body.get("hosts", {}).items()},
         whole=bool(body.get("whole", True)),
         times=body.get("times", {}),
+        failure=str(body.get("failure", "")),
     )
 
 

@@ -73,6 +73,7 @@ class Opened:
     `releases` are those that are here; `manager` is the kind of its process manager; `seq` and `head` are the number
     and the digest of the newest record of its ledger; `primary` is the host whose ledger counts, as this one's newest
     promotion says ('' if there was none).  `damage` is what is wrong with its ledger, of which nothing is known then.
+    `crashed` are the releases that crashed again and again while they served here, and how.
     """
 
     root: str
@@ -87,6 +88,7 @@ class Opened:
     head: str
     primary: str
     damage: Optional[Damage] = None
+    crashed: dict[int, str] = field(default_factory=dict)
 
 
 @message

@@ -87,8 +87,10 @@ def undo(
     mixed = not all(outcome.ok or _serves_before(target, outcome) for outcome in outcomes)
     outcome = MIXED if mixed else RESTORED if tried else FAILED
     worst = next((e for e in errors.values() if isinstance(e, RunMixed)), next(iter(failures.values())))
+    kinds = [error.kind for error in errors.values()]
+    failure = next((kind for kind in kinds if kind != HostUnreachable.kind), HostUnreachable.kind)
     with suppress(DeployError):  # the primary is lost, or its disk is full: what served serves all the same
-        record(target, wanted, attempt=attempt, cause=cause, outcome=outcome, error=worst.message)
+        record(target, wanted, attempt=attempt, cause=cause, outcome=outcome, error=worst.message, failure=failure)
     details = {**worst.details, "hosts": _documents(outcomes), "outcome": outcome}
     cls = RunMixed if mixed else RunFailed if tried else type(worst)
     raise cls(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from deployer.core import requests
 from deployer.core.errors import NotFound
-from deployer.core.ledger import Run, rollback_target
+from deployer.core.history import rollback_target
+from deployer.core.ledger import Run
 from deployer.core.names import release_name
 from deployer.stages import drift, formation, placing
 from deployer.stages.run import Ran, bring_up, read_back
@@ -67,6 +68,6 @@ def _missed(target: Target, host: str, releases: list[int]) -> list[str]:
 
 def _kept_for_a_rollback(target: Target) -> list[int]:
     try:
-        return [rollback_target(target.ledger, None, target.present).version]
+        return [rollback_target(target.ledger, None, target.present, target.crashed).release.version]
     except NotFound:  # there is nothing to go back to
         return []

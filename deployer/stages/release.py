@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployer.core import formation, ledger, names, requests, strategy, turnover, wire
+from deployer.core import formation, history, names, requests, strategy, turnover, wire
 from deployer.core.errors import ReleaseRefused, SettingsError
 from deployer.core.manifest import Launch, Manifest
 from deployer.core.release import Spec
@@ -54,7 +54,7 @@ def release(
 
     The config is `variables`, or that of release `config_from`, or what the target's sources and stored values say.
     """
-    ledger.expect(target.ledger, expect)
+    history.expect(target.ledger, expect)
     config = variables or (config_of(target, config_from) if config_from else merged(target, stored(target)))
     manifest = delivery.manifest(target, build)
     launch = wire.decode(Launch, manifest.launch)
@@ -65,21 +65,25 @@ def release(
     target.report(Event(STEP, f"releasing {name}"))
     delivery.deliver(target, build, target.fleet.sessions)
     staged = _stage(target, spec, config)
-    body = {
+    _append(target, name, _body(target, spec, staged, cause))
+    target.report(Event(DONE, f"releasing {name}"))
+    return Released(spec.version, build, staged.config, previous)
+
+
+def _body(target: Target, spec: Spec, staged: requests.Staged, cause: str) -> dict[str, object]:
+    """What the ledger's record says of the release."""
+    return {
         "app": target.app,
         "target": target.settings.name,
         "version": spec.version,
-        "build": build,
+        "build": spec.build,
         "config": staged.config,
         "spec": staged.spec,
-        "commit": commit,
+        "commit": spec.commit,
         "by": target.operator.who,
         "at": target.operator.now(),
         "cause": cause,
     }
-    _append(target, name, body)
-    target.report(Event(DONE, f"releasing {name}"))
-    return Released(spec.version, build, staged.config, previous)
 
 
 def _append(target: Target, name: str, body: Mapping[str, object]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deployer.core import ledger, requests
+from deployer.core import history, requests
+from deployer.core.history import Choice
 from deployer.core.ledger import Release
 from deployer.core.manifest import Manifest
 from deployer.core.manifest import parse as parse_manifest
@@ -31,9 +32,9 @@ class Difference:
     processes: list[str]
 
 
-def choose(target: Target, to: int | None) -> Release:
-    """The release that a rollback to `to` (None: a bare rollback) would run."""
-    return ledger.rollback_target(target.ledger, to, target.present)
+def choose(target: Target, to: int | None) -> Choice:
+    """The release that a rollback to `to` (None: a bare rollback) would run, and those that it would skip."""
+    return history.rollback_target(target.ledger, to, target.present, target.crashed)
 
 
 def rollback(target: Target, chosen: Release, *, config_from_current: bool = False) -> Ran:

@@ -96,8 +96,9 @@ def run_release_command(target: Target, spec: Spec) -> None:
         target.report(Event(DONE, f"release command of {name}" + (" (done before)" if ended.skipped else "")))
         return
     message = f"the release command of {name} {_how(target, ended)}; nothing was switched"
-    wanted = Wanted(spec.version, dict(spec.formation))
-    record(target, wanted, attempt=target.operator.token(), cause="run", outcome=FAILED, error=message)
+    wanted, kind = Wanted(spec.version, dict(spec.formation)), ReleaseCommandFailed.kind
+    attempt = target.operator.token()
+    record(target, wanted, attempt=attempt, cause="run", outcome=FAILED, error=message, failure=kind)
     with advised(target, spec.version):
         hint = f"fix it and `deploy ship`, or `deploy run {name}` again"
         raise ReleaseCommandFailed(message, hint=hint, output="\n".join(last))

@@ -94,6 +94,16 @@ class Target:
         """The releases that a host has, any of them: the others can have them from it."""
         return {version for session in self.fleet.sessions for version in session.found.releases}
 
+    @property
+    def crashed(self) -> dict[int, str]:
+        """The releases that a host saw crash again and again, and how."""
+        several = len(self.fleet.sessions) > 1
+        return {
+            version: f"{why} ({session.host.name})" if several else why
+            for session in self.fleet.sessions
+            for version, why in session.found.crashed.items()
+        }
+
     def holding(self, version: int) -> Session:
         """A host that has the release: the primary, or where it missed it any other."""
         having = [session for session in self.fleet.sessions if version in session.found.releases]

@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
-from deployer.core import ledger, requests
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployer.core import history, requests
 from deployer.core.errors import DeployError
-from deployer.core.names import release_name
+from deployer.core.history import Reason
 from deployer.stages.events import DONE, WARNING, Event
 from deployer.stages.target import Target
 
 
-def prune(target: Target, keep: int | None = None) -> dict[str, requests.Pruned]:
-    """Take away what is beyond the newest `keep` releases (default: the target's) and depended on by nothing."""
+@dataclass(frozen=True)
+class Pruning:
+    """What was removed on each host, and why each of the releases was."""
+
+    hosts: Mapping[str, requests.Pruned]
+    why: Mapping[int, str]
+
+    def gone(self, host: str) -> list[Reason]:
+        """The releases that `host` lost."""
+        return [Reason(version, self.why[version]) for version in self.hosts[host].releases]
+
+
+def prune(target: Target, keep: int | None = None) -> Pruning:
+    """Remove what is beyond the `keep` releases that served (default: the target's) and depended on by nothing."""
     count = target.settings.keep if keep is None else keep
-    stay = ledger.kept(target.ledger, count, ())  # a host itself leaves what a process of its own runs from
+    crashed = target.crashed
+    stay = history.kept(target.ledger, count, (), crashed)  # a host itself leaves what a process of its own runs from
     builds = list(dict.fromkeys(build.id for build in target.project.store.list()))[: max(count, 1)]
     request = requests.Prune(sorted(stay), builds)
-    return target.ask(lambda session: session.call(request, requests.Pruned)).all()
+    hosts = target.ask(lambda session: session.call(request, requests.Pruned)).all()
+    return Pruning(hosts, {version: _why(target, version, count, crashed) for version in _all_gone(hosts)})
+
+
+def _why(target: Target, version: int, keep: int, crashed: Mapping[int, str]) -> str:
+    return history.why_pruned(target.ledger, version, keep, crashed)
+
+
+def _all_gone(hosts: Mapping[str, requests.Pruned]) -> list[int]:
+    return sorted({version for host in hosts.values() for version in host.releases})
 
 
 def tidy(target: Target) -> None:
     """Prune after a run that succeeded; the run has succeeded whatever becomes of this."""
-    stay = ledger.kept(target.ledger, target.settings.keep, ())
+    stay = history.kept(target.ledger, target.settings.keep, (), target.crashed)
     if not any(set(session.found.releases) - stay for session in target.chosen):
         return
     try:
@@ -28,7 +53,6 @@ def tidy(target: Target) -> None:
     except DeployError as error:
         target.report(Event(WARNING, f"old releases were not pruned: {error.message}"))
         return
-    gone = sorted({version for host in pruned.values() for version in host.releases})
-    if gone:
-        names = ", ".join(release_name(version) for version in gone)
-        target.report(Event(DONE, f"pruned {names}; `keep` in deploy.yaml is {target.settings.keep}"))
+    if pruned.why:
+        reasons = [Reason(version, why) for version, why in pruned.why.items()]
+        target.report(Event(DONE, f"pruned {history.told(reasons)}"))

@@ -100,6 +100,25 @@ def test_a_bare_rollback_never_chooses_a_release_that_failed(deployed, tiny):
     deployed.deploy("rollback", code=3)
 
 
+def test_a_bare_rollback_says_what_it_skips_and_never_returns_to_what_was_rolled_back_from(deployed, tiny):
+    for text in ("first", "second"):
+        tiny.say(text)
+        deployed.deploy("ship")
+    assert deployed.deploy("rollback", "--expect", "v2") == "v1"
+    assert "v1 is current" in deployed.run("rollback", "--expect", "v2").err
+    nothing = deployed.run("rollback")
+    assert (nothing.code, "no release before v1" in nothing.err) == (3, True)
+    tiny.say("third")
+    deployed.deploy("ship")
+    deployed.deploy("rollback", "--expect", "v2", code=20)
+    told = deployed.json("rollback")
+    assert told["release"] == "v1"
+    assert told["skipped"] == [{"release": "v2", "why": "it was rolled back from"}]
+    deployed.deploy("run", "v3")
+    assert deployed.json("rollback", "v2")["skipped"] == []
+    assert deployed.get("/").strip() == "second"
+
+
 def test_with_one_release_there_is_nothing_to_roll_back_to(deployed):
     deployed.deploy("ship")
     deployed.deploy("rollback", code=3)
@@ -201,15 +220,21 @@ def test_prune_keeps_what_is_needed(deployed, tiny):
     for number in range(4):
         tiny.say(f"text {number}")
         deployed.deploy("ship")
-    deployed.deploy("rollback", "v2")
-    deployed.deploy("prune", "--keep", "1")
+    tiny.behave(web="fail-health")
+    for _ in range(4):
+        deployed.deploy("release")
+        deployed.deploy("run", code=30)
+    told = deployed.json("prune", "--keep", "1")["hosts"][0]
     kept = set(os.listdir(deployed.root / "releases"))
-    assert kept == {"v1", "v2", "v4"}, "the current one, a rollback's, the newest"
-    assert len(deployed.json("releases")["releases"]) == 4, "the ledger's lines stay"
-    deployed.deploy("run", "v3", code=3)
+    assert kept == {"v3", "v4", "v6", "v7", "v8"}, "the current one, a rollback's, the newest three that failed"
+    assert told["releases"] == [one["release"] for one in told["removed"]] == ["v1", "v2", "v5"]
+    assert "served" in told["removed"][0]["why"]
+    assert "failed" in told["removed"][2]["why"]
+    assert len(deployed.json("releases")["releases"]) == 8, "the ledger's lines stay"
+    deployed.deploy("run", "v1", code=3)
     deployed.deploy("verify")
     deployed.deploy("rollback")
-    assert deployed.get("/").strip() == "text 0"
+    assert deployed.get("/").strip() == "text 2"
 
 
 def test_two_apps_on_one_host_do_not_meet(deployed, tiny, tmp_path):
