@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,8 @@ from deployer.builds.git import Git, GitFailed
 from deployer.core.errors import BuildFailed, NotFound, UsageError
 
 LONGEST_LOG = 500
+MANY_COMMITS = 1000  # that git is asked about at once
+FULL_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,20 @@ class Source:
         )
         return [os.fsdecode(line[3:]) for line in said.split(b"\0") if line]
 
+    def subjects(self, commits: Sequence[str]) -> dict[str, str]:
+        """The first lines of the messages of these full ids, of those that are here."""
+        wanted = [commit for commit in commits if FULL_ID.match(commit)][:MANY_COMMITS]
+        form = ("--no-walk=unsorted", "--ignore-missing", "--format=%H%x00%s", "--encoding=UTF-8")
+        said = self.git.answers("log", *form, *wanted, "--") if wanted else None
+        lines = (line.partition(b"\0") for line in (said or b"").splitlines())
+        return {commit.decode(): _line(text) for commit, _, text in lines}
+
     def between(self, older: str, newer: str) -> Between:
         """The commits that only one of two full ids has, newest first; `NotFound` if the repository lacks one."""
         import git  # noqa: PLC0415 — 0.2 s, and only `deploy diff` asks for it
 
         for commit in (older, newer):
-            if not re.match(r"[0-9a-f]{40}([0-9a-f]{24})?\Z", commit):
+            if not FULL_ID.match(commit):
                 raise UsageError(f"{commit!r} is not a full commit id", hint="")
             if self.git.answers("cat-file", "-e", f"{commit}^{{commit}}") is None:
                 raise NotFound(f"this repository has no commit {commit[:12]}", hint="`git fetch` may bring it")

@@ -42,11 +42,11 @@ def document(ran: Ran) -> dict[str, Any]:
     }
 
 
-def show(ran: Ran, screen: Screen, **more: Any) -> None:
-    """Answer with the release that runs now; `more` is told by --json alone."""
+def show(ran: Ran, screen: Screen, *, note: str = "", **more: Any) -> None:
+    """Answer with the release that runs now; `note` says more of it, and `more` is told by --json alone."""
     name = release_name(ran.release)
-    if not ran.changed:
-        screen.note(f"{name} runs already; nothing was changed")
+    if note or not ran.changed:
+        screen.note(f"{name} {note or 'runs already; nothing was changed'}")
     if ran.urls:
         screen.note(f"{name} is live: {', '.join(ran.urls)}")
     if len(ran.hosts) > 1 and not screen.quiet:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deployer.cli import failure
+from deployer.cli import failure, releases
 from deployer.cli.call import Call
 from deployer.cli.display import columns
 from deployer.cli.options import Release
@@ -37,17 +37,9 @@ def show(ctx: typer.Context, release: Release = None) -> int:
 
 def document(shown: Shown) -> dict[str, Any]:
     """What `--json` tells of it."""
-    release, spec = shown.release, shown.spec
+    spec = shown.spec
     return {
-        "release": release_name(release.version),
-        "build": release.build,
-        "config": release.config,
-        "commit": release.commit,
-        "by": release.by,
-        "at": release.at,
-        "cause": release.cause,
-        "outcome": shown.outcome or None,
-        "current": shown.current,
+        **releases.document(shown.line),
         "present": spec is not None,
         "names": list(spec.names) if spec else [],
         "stored": list(spec.stored) if spec else [],
@@ -73,20 +65,24 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _lines(call: Call, shown: Shown) -> list[str]:
-    release, spec = shown.release, shown.spec
+    line, spec = shown.line, shown.spec
+    release = line.release
     rows = [
-        ("release", release_name(release.version) + (" (current)" if shown.current else "")),
-        ("commit", release.commit),
+        ("release", release_name(release.version) + (" (current)" if line.current else "")),
+        ("commit", f"{release.commit} {line.subject}".rstrip()),
         ("build", release.build),
         ("made", f"{call.screen.moment(release.at)} by {release.by} ({release.cause})"),
-        ("outcome", shown.outcome or "not run yet"),
+        ("state", releases.state(line)),
     ]
+    rows += [("crashed", line.crashed)] if line.crashed else []
+    rows += [("bare rollback", f"does not choose it: {line.unfit}")] if line.unfit and not line.crashed else []
     if spec is None:
         rows.append(("directory", "pruned"))
     else:
         rows += [(kind.name, f"{spec.formation.get(kind.name, 0)} x {kind.command}") for kind in spec.launch.processes]
         rows += [("release command", spec.launch.release_command)] if spec.launch.release_command else []
         rows.append(("config", ", ".join(spec.names) or "empty"))
+    rows += [("config changed", releases.changes(line))] if releases.changes(line) else []
     lines = columns.pairs(rows)
     if shown.runs:
         runs = [[call.screen.moment(r.at), r.cause, r.outcome, r.by, _longest(r, "ready"), _longest(r, "stop"), r.error]

@@ -11,9 +11,11 @@ from typing import Mapping
 from deployer.core import canonical, wire
 from deployer.core.formation import no_such_type
 from deployer.core.manifest import Launch, ProcessType
-from deployer.core.message import message
+from deployer.core.message import FIELDS, message
 from deployer.core.routing import Router
 from deployer.core.secret import Secret, reveal
+
+_OF_THE_RELEASE = ("version", "build", "commit", "launch", "names", "stored", "agent")  # no settings of deploy.yaml
 
 
 @message
@@ -58,6 +60,17 @@ class Spec:
             return self.types[name]
         except KeyError:
             raise no_such_type(name, self.types) from None
+
+    @property
+    def settings(self) -> str:
+        """The digest of what deploy.yaml says of the release and neither the build nor the config does.
+
+        What is as it is by default counts as if it were not there: another version of deployer may know more of it.
+        """
+        known = getattr(type(self), FIELDS)
+        named = {name: wire.encode(getattr(self, name)) for name in known if name not in _OF_THE_RELEASE}
+        said = {name: value for name, value in named.items() if value != wire.encode(known[name])}
+        return canonical.sha256(b"deployer-settings-v1\0" + canonical.dumps(said))
 
     def render(self) -> bytes:
         """The bytes of release.json."""

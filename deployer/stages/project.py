@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer import settings
-from deployer.core.errors import SettingsError
+from deployer.core.errors import DeployError, SettingsError
 from deployer.settings import Settings
 from deployer.stages.operator import Operator
 
@@ -30,6 +31,13 @@ class Project:
         from deployer.builds import source  # noqa: PLC0415 - most commands need no git
 
         return source.find(self.settings.folder, self.operator.environ)
+
+    def subjects(self, commits: Sequence[str]) -> dict[str, str]:
+        """The first lines of these commits' messages, by full id; of those that a repository here has."""
+        try:
+            return self.source.subjects(commits)
+        except DeployError:  # no repository, or no git: nothing depends on it
+            return {}
 
     @cached_property
     def store(self) -> BuildStore:

@@ -5,11 +5,12 @@ No process is touched.  The order is: contract → build sent → directory stag
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deployer.core import formation, history, names, requests, strategy, turnover, wire
-from deployer.core.errors import ReleaseRefused, SettingsError
+from deployer.core.errors import NotFound, ReleaseRefused, SettingsError
 from deployer.core.manifest import Launch, Manifest
 from deployer.core.release import Spec
 from deployer.core.routing import Router
@@ -60,30 +61,49 @@ def release(
     launch = wire.decode(Launch, manifest.launch)
     check_contract(launch, config)
     _check_wishes(target, launch, manifest)
-    spec = _spec(target, launch, config, build, commit)
-    name, previous = names.release_name(spec.version), target.ledger.newest
+    made = spec(target, launch, config, build, commit)
+    name, previous = names.release_name(made.version), target.ledger.newest
     target.report(Event(STEP, f"releasing {name}"))
     delivery.deliver(target, build, target.fleet.sessions)
-    staged = _stage(target, spec, config)
-    _append(target, name, _body(target, spec, staged, cause))
+    staged = _stage(target, made, config)
+    _append(target, name, _body(target, made, staged, cause) | _changes(target, config))
     target.report(Event(DONE, f"releasing {name}"))
-    return Released(spec.version, build, staged.config, previous)
+    return Released(made.version, build, staged.config, previous)
 
 
-def _body(target: Target, spec: Spec, staged: requests.Staged, cause: str) -> dict[str, object]:
+def _body(target: Target, made: Spec, staged: requests.Staged, cause: str) -> dict[str, object]:
     """What the ledger's record says of the release."""
     return {
         "app": target.app,
         "target": target.settings.name,
-        "version": spec.version,
-        "build": spec.build,
+        "version": made.version,
+        "build": made.build,
         "config": staged.config,
         "spec": staged.spec,
-        "commit": spec.commit,
+        "commit": made.commit,
         "by": target.operator.who,
         "at": target.operator.now(),
         "cause": cause,
+        "settings": made.settings,
+        "subject": subject(target, made.commit),
     }
+
+
+def _changes(target: Target, config: Variables) -> dict[str, object]:
+    """The names that differ from the config before, and those that are gone; never a value."""
+    earlier: Mapping[str, Secret] = {}
+    if target.ledger.config_base is not None:
+        with contextlib.suppress(NotFound):  # its directory is gone: nobody can say what differs
+            earlier = before(target).values
+    changed = [name for name, value in config.values.items() if earlier.get(name) != value]
+    told = {"config_changed": sorted(changed), "config_removed": sorted(earlier.keys() - config.values.keys())}
+    return {key: names for key, names in told.items() if names}
+
+
+def subject(target: Target, commit: str) -> str:
+    """The first line of the commit's message, as an earlier release has it or the repository; '' if none does."""
+    known = [release.subject for release in target.ledger.releases.values() if release.commit == commit]
+    return next(filter(None, known), "") or target.project.subjects([commit]).get(commit, "")
 
 
 def _append(target: Target, name: str, body: Mapping[str, object]) -> None:
@@ -173,7 +193,8 @@ def check_routed(launch: Launch, router: Router) -> None:
         )
 
 
-def _spec(target: Target, launch: Launch, config: Variables, build: str, commit: str) -> Spec:
+def spec(target: Target, launch: Launch, config: Variables, build: str, commit: str) -> Spec:
+    """The spec of the next release."""
     return Spec(
         app=target.app,
         target=target.settings.name,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployer.core import requests
+from deployer.core import history, requests
 from deployer.core.errors import NotFound
 from deployer.core.ledger import Release, Run
 from deployer.core.release import Spec
@@ -18,21 +18,25 @@ from deployer.stages.target import Target
 
 @dataclass(frozen=True)
 class ReleaseLine:
-    """One release as `deploy releases` shows it."""
+    """One release as `deploy releases` shows it.
+
+    `unfit` is why a bare rollback would not choose it, `crashed` what a host saw of it; '' where there is nothing.
+    """
 
     release: Release
     outcome: str
     current: bool
     present: bool
+    subject: str = ""
+    unfit: str = ""
+    crashed: str = ""
 
 
 @dataclass(frozen=True)
 class Shown:
     """One release as `deploy show` shows it; `spec` is None where its directory was pruned."""
 
-    release: Release
-    outcome: str
-    current: bool
+    line: ReleaseLine
     runs: list[Run]
     spec: Spec | None
 
@@ -64,20 +68,20 @@ class Verified:
     problems: list[str]
 
 
-def releases(target: Target) -> list[ReleaseLine]:
-    """All releases, newest first."""
-    return [_line(target, release, target.present) for release in reversed(target.ledger.releases.values())]
+def releases(target: Target, newest: int | None = None) -> list[ReleaseLine]:
+    """The `newest` releases (None: all), newest first."""
+    return _lines(target, list(reversed(target.ledger.releases.values()))[:newest])
 
 
 def show(target: Target, release: Release) -> Shown:
     """All that is known of one release."""
-    line = _line(target, release, [])
+    line = _lines(target, [release])[0]
     runs = [run for run in target.ledger.runs if run.release == release.version]
     try:
         spec = target.spec(release.version)
     except NotFound:
         spec = None
-    return Shown(release, line.outcome, line.current, runs, spec)
+    return Shown(line, runs, spec)
 
 
 def looked(target: Target) -> dict[str, Looked]:
@@ -140,10 +144,20 @@ def events(target: Target, lines: int) -> list[tuple[str, dict[str, Any]]]:
     )
 
 
-def _line(target: Target, release: Release, present: Container[int]) -> ReleaseLine:
-    return ReleaseLine(
-        release,
-        target.ledger.outcome(release.version),
-        current=release.version == target.ledger.current,
-        present=release.version in present,
-    )
+def _lines(target: Target, releases: Sequence[Release]) -> list[ReleaseLine]:
+    ledger, present, crashed = target.ledger, target.present, target.crashed
+    against = history.unfit(ledger, crashed)
+    unnamed = [release.commit for release in releases if not release.subject]
+    subjects = target.project.subjects(list(dict.fromkeys(unnamed)))
+    return [
+        ReleaseLine(
+            release,
+            ledger.outcome(release.version),
+            current=release.version == ledger.current,
+            present=release.version in present,
+            subject=release.subject or subjects.get(release.commit, ""),
+            unfit=against.get(release.version, ""),
+            crashed=crashed.get(release.version, ""),
+        )
+        for release in releases
+    ]

@@ -88,6 +88,7 @@ def test_a_release_command_that_fails_switches_nothing(deployed, tiny):
 def test_the_release_command_runs_once_for_a_release(deployed, tiny, tmp_path):
     deployed.deploy("config", "set", f"DATA_DIR={tmp_path}")
     deployed.deploy("ship")
+    tiny.say("second")
     deployed.deploy("ship")
     deployed.deploy("rollback")
     deployed.deploy("run", "v2")

@@ -16,7 +16,7 @@ COMMANDS = {
     "release": ["release"],
     "run": ["run"],
     "ship": ["ship"],
-    "rollback": ["rollback"],
+    "rollback": ["rollback", "v1"],  # a bare one that is typed twice goes back two
     "config": ["config", "set", "COLOUR={n}", "--run"],
     "scale": ["scale", "web={count}"],
     "restart": ["restart"],

@@ -100,7 +100,7 @@ def test_a_ship_and_a_rollback_under_load_lose_no_request(shop):
         eventually(lambda: load.total > 100, what="requests before")
         commit(shop.folder, "Nothing new")
         assert shop.deploy("ship") == "v2"
-        shop.deploy("rollback")
+        shop.deploy("rollback", "v1")
         shop.deploy("run", "v2", "--hosts", "web1")
         shop.deploy("run", "v2")
         seen = load.total

@@ -11,12 +11,19 @@ GAP = "  "
 NARROWEST = 8
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
-    """The lines of a table; where it is wider than `width`, its widest columns are cut, an ellipsis at their end."""
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, first: Sequence[str] = ()
+) -> list[str]:
+    """The lines of a table; where it is wider than `width`, its widest columns are cut, an ellipsis at their end.
+
+    `first` names columns that are cut before all others.
+    """
     cells = [list(head), *([one_line(cell) for cell in row] for row in rows)]
     widths = [max(cells_of(row[column]) for row in cells) for column in range(len(head))]
     if width is not None:
-        widths = _narrowed(widths, width - len(GAP) * (len(widths) - 1))
+        room = width - len(GAP) * (len(widths) - 1)
+        widths = _narrowed(widths, room, [head.index(name) for name in first if name in head])
+        widths = _narrowed(widths, room, range(len(widths)))
     return [GAP.join(_fitted(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 
@@ -42,10 +49,13 @@ def cut(text: str, width: int) -> str:
     return text + "…"
 
 
-def _narrowed(widths: list[int], room: int) -> list[int]:
+def _narrowed(widths: list[int], room: int, which: Sequence[int]) -> list[int]:
     narrowed = list(widths)
-    while sum(narrowed) > room and max(narrowed) > NARROWEST:
-        narrowed[narrowed.index(max(narrowed))] -= 1
+    while sum(narrowed) > room and which:
+        widest = max(which, key=lambda column: narrowed[column])
+        if narrowed[widest] <= NARROWEST:
+            break
+        narrowed[widest] -= 1
     return narrowed
 
 

@@ -74,9 +74,9 @@ class Screen:
         """Put bytes on standard error, not one altered."""
         return _put(self.err, content)
 
-    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-        """The lines of a table, as wide as the terminal; its head stands out there."""
-        lines = columns.table(head, rows, self.width)
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], first: Sequence[str] = ()) -> list[str]:
+        """The lines of a table, as wide as the terminal, the columns `first` cut first; its head stands out there."""
+        lines = columns.table(head, rows, self.width, first)
         return [self.styled(lines[0], "bold"), *lines[1:]]
 
     def moment(self, text: str) -> str:
