@@ -98,4 +98,10 @@ def test_a_crash_loop_is_held_back_and_shown(web):
         web.host.run(f"kill -9 {again}")
         before = again
     eventually(lambda: "failing" in {row["state"] for row in instances(web)}, seconds=30, what="web.1 to be held back")
+    state = eventually(lambda: "crashing" in (s := newest(web)["state"]) and s, seconds=30, what="the release's mark")
+    assert state == "live, keeps crashing"
     assert web.get_from(number=2) == "once more"
+
+
+def newest(web):
+    return web.json("releases", "-n", "1")["releases"][0]
