@@ -67,10 +67,14 @@ def forget(files: Layout, release: int) -> None:
         os.unlink(files.root / FOLDER / f"{PREFIX}{release}")
 
 
-def forgive(files: Layout, release: Optional[int], instances: Sequence[Instance]) -> None:
-    """Take the mark off the release that serves where its processes have lasted since."""
-    if release is None or release not in known(files):
-        return
+def judge(files: Layout, release: Optional[int], instances: Sequence[Instance]) -> None:
+    """Before another release takes its place: mark the one that serves if it is failing; forgive it if it lasted."""
     own = [instance for instance in instances if instance.process.release == release]
-    if own and all(i.pid and not i.failing and time.time() - i.since > LASTING for i in own):
+    if release is None or not own:
+        return
+    for instance in own:
+        if instance.failing:
+            ended = f": it {instance.reason}" if instance.reason else ""
+            mark(str(files.root), release, f"{instance.process.name} kept crashing{ended}")
+    if all(i.pid and not i.failing and time.time() - i.since > LASTING for i in own):
         forget(files, release)

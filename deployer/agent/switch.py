@@ -72,7 +72,7 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     after = pending.State(request.version, request.formation, request.stopped)
     host.manager.ensure()
     instances = host.manager.instances()
-    crash_loops.forgive(host.files, before.version if before else None, instances)
+    crash_loops.judge(host.files, before.version if before else None, instances)
     change, places = _change(request, host, spec, after, instances, fresh=before is None)
     running = {instance.process for instance in instances if instance.state != STOPPING}
     same = before == after and running == set(change.wanted) and not request.restart

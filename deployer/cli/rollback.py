@@ -44,7 +44,8 @@ def rollback(
     expected = options.release_number("--expect", expect)
     with call.opened(write=True) as target:
         history.expect_current(target.ledger, expected)
-        choice = stage.choose(target, target.ledger.find(release).version if release else None)
+        named = target.ledger.find(release).version if release else None
+        choice = stage.choose(target, named, code_only=bool(config_from))
         if choice.skipped:
             call.screen.note(f"skipped {history.told(choice.skipped)}")
         call.screen.note(_what_changes(call, target, choice.release, keep_config=bool(config_from)))

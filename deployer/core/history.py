@@ -44,10 +44,13 @@ def rollback_target(
     to: Optional[int],
     present: Optional[Container[int]] = None,
     crashed: Mapping[int, str] = NOTHING,
+    *,
+    code_only: bool = False,
 ) -> Choice:
     """The release that a rollback runs: `to`, whatever became of it; else the newest fit one below the current one.
 
-    `present` are the releases that the hosts still have; what was pruned cannot be gone back to.
+    `present` are the releases that the hosts still have; what was pruned cannot be gone back to.  With `code_only`
+    the current config stays, so another config alone is no way back.
     """
     if to is not None:
         return Choice(_present(ledger.release(to), present))
@@ -59,6 +62,8 @@ def rollback_target(
     for version in sorted((v for v in ledger.releases if v < current), reverse=True):
         why = against.get(version, "")
         here = present is None or version in present
+        if not why and code_only and ledger.releases[current].build == ledger.releases[version].build:
+            why = f"the same build as v{current}"
         if not why and same(ledger.releases[current], ledger.releases[version]):
             why = f"the same build and config as v{current}"
         if not why and here:

@@ -137,7 +137,9 @@ def _check_wishes(target: Target, launch: Launch, manifest: Manifest) -> None:
 def config_of(target: Target, version: int) -> Variables:
     """The whole config of an earlier release, frozen as it was."""
     target.ledger.release(version)
-    told = target.holding(version).call(requests.GetConfig(version), requests.Config)
+    if version not in target.configs:  # asked once, since a release never changes
+        target.configs[version] = target.holding(version).call(requests.GetConfig(version), requests.Config)
+    told = target.configs[version]
     return Variables(told.variables, tuple(told.stored))
 
 
@@ -150,8 +152,9 @@ def stored(target: Target) -> dict[str, Secret]:
 def before(target: Target) -> Variables:
     """The config that the next release goes on from; before the first one, what is kept for it."""
     base = target.ledger.config_base
-    source = target.primary if base is None else target.holding(base)
-    told = source.call(requests.GetConfig(base), requests.Config)
+    if base is not None:
+        return config_of(target, base)
+    told = target.primary.call(requests.GetConfig(None), requests.Config)
     return Variables(told.variables, tuple(told.stored))
 
 

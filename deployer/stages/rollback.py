@@ -32,9 +32,9 @@ class Difference:
     processes: list[str]
 
 
-def choose(target: Target, to: int | None) -> Choice:
+def choose(target: Target, to: int | None, *, code_only: bool = False) -> Choice:
     """The release that a rollback to `to` (None: a bare rollback) would run, and those that it would skip."""
-    return history.rollback_target(target.ledger, to, target.present, target.crashed)
+    return history.rollback_target(target.ledger, to, target.present, target.crashed, code_only=code_only)
 
 
 def rollback(target: Target, chosen: Release, *, config_from_current: bool = False) -> Ran:

@@ -9,6 +9,7 @@ from deployer.core.manifest import Launch
 from deployer.core.wire import decode
 from deployer.stages import delivery
 from deployer.stages import release as release_
+from deployer.stages.release import Variables
 from deployer.stages.run import Ran, run
 from deployer.stages.target import Target
 
@@ -26,14 +27,15 @@ def ship(target: Target, build: str, commit: str, *, force: bool = False) -> Shi
 
     So it starts what was stopped, and brings hosts along that missed it, and changes nothing where all of it runs.
     """
-    version = None if force else serving(target, build, commit)
+    config = release_.merged(target, release_.stored(target))
+    version = None if force else serving(target, build, commit, config)
     if version is not None:
         return Shipped(run(target, version, cause="ship"), new=False)
-    made = release_.release(target, build, commit, cause="ship")
+    made = release_.release(target, build, commit, cause="ship", variables=config)
     return Shipped(run(target, made.release, cause="ship"), new=True)
 
 
-def serving(target: Target, build: str, commit: str) -> int | None:
+def serving(target: Target, build: str, commit: str, wanted: Variables) -> int | None:
     """The release that the hosts serve, if the next one would be the same: commit, build, config and settings.
 
     None where a newer release waits to be run: whoever made it expects the next ship to go past it.
@@ -49,7 +51,6 @@ def serving(target: Target, build: str, commit: str) -> int | None:
         there, config = target.spec(version), release_.config_of(target, version)
     except NotFound:  # its directory is gone from every host
         return None
-    wanted = release_.merged(target, release_.stored(target))
     if (dict(wanted.values), wanted.stored) != (dict(config.values), config.stored):
         return None
     launch = decode(Launch, delivery.manifest(target, build).launch)

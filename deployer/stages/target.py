@@ -37,6 +37,7 @@ class Target:
     """An open target: everything that release, run and the rest work with.
 
     `forgiving`: the user allows hosts to be missing.  `caught_up`: how many records each host's ledger had missed.
+    `configs` are those of releases that were asked for.
     """
 
     project: Project
@@ -46,6 +47,7 @@ class Target:
     report: Report
     forgiving: bool = False
     caught_up: Mapping[str, int] = field(default_factory=dict)
+    configs: dict[int, requests.Config] = field(default_factory=dict, compare=False)
     _specs: dict[int, Spec] = field(default_factory=dict, compare=False)
 
     @property

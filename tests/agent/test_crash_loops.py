@@ -61,8 +61,16 @@ def test_it_is_forgiven_where_its_processes_have_lasted(files, seconds, failing,
     lasting = Instance(Process(2, "worker", 1, 0), UP, 7, time.time() - 300, 0)
     since = time.time() - (seconds or 0)
     own = [lasting, Instance(Process(2, "web", 1, 0), UP, 8, since, 3, failing=failing)] if seconds else []
-    crash_loops.forgive(files, 2, own)
+    crash_loops.judge(files, 2, own)
     assert (crash_loops.known(files) == {}) == forgiven
+
+
+def test_what_is_failing_as_another_takes_its_place_is_marked(files):
+    ended = "exited with code 3 after 0.4 s"
+    crash_loops.judge(
+        files, 2, [Instance(Process(2, "web", 1001, 0), "crashed", 0, time.time(), 3, ended, failing=True)]
+    )
+    assert crash_loops.known(files) == {2: f"web.1 kept crashing: it {ended}"}
 
 
 def test_what_an_app_writes_there_is_bounded_and_no_way_to_another_file(files):

@@ -166,6 +166,13 @@ def test_the_same_build_and_config_is_no_way_back():
     assert back(ledger)[1] == 1
 
 
+def test_where_todays_config_stays_another_config_alone_is_no_way_back():
+    ledger = shipped("b", ledger=shipped("a", "b"), config="d" * 64)
+    assert history.rollback_target(ledger, None).release.version == 2
+    choice = history.rollback_target(ledger, None, code_only=True)
+    assert (choice.release.version, history.told(choice.skipped)) == (1, "v2 (the same build as v3)")
+
+
 def test_another_formation_of_the_same_build_and_config_is_one():
     ledger = Ledger([])
     for settings in ("1", "2"):
