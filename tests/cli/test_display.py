@@ -148,3 +148,13 @@ def test_durations_and_sizes_are_short():
 
 def test_wide_characters_take_two_columns():
     assert columns.table(["a", "b"], [["日本", "x"]], None) == ["a     b", "日本  x"]
+
+
+def test_the_columns_that_may_be_cut_go_before_those_that_have_to_be_read():
+    head = ["release", "state", "subject", "by"]
+    rows = [["v8", "failed: hosts differ", "a subject that is rather long for such a terminal", "someone@a-long-name"]]
+    lines = columns.table(head, rows, 60, ("subject", "by"))
+    assert "failed: hosts differ" in lines[1]
+    assert max(map(len, lines)) <= 60
+    assert lines[1].count("…") == 2
+    assert max(map(len, columns.table(head, rows, 40, ("subject", "by")))) <= 40
