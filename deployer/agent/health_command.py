@@ -31,10 +31,13 @@ PR_SET_PDEATHSIG = 1
 
 
 class Trial:
-    """One run of `command` for `process`; `answer` says how it ended, '' until it has; `output` what it last wrote."""
+    """One run of `command` for `process`, from `begun` on (of the monotonic clock).
+
+    `answer` says how it ended, '' until it has; `output` is what it last wrote.
+    """
 
     def __init__(self, files: Layout, process: Process, command: str) -> None:
-        self.answer, self.passed, self.output = "", False, b""
+        self.answer, self.passed, self.output, self.begun = "", False, b"", time.monotonic()
         self._files, self._process, self._command = files, process, command
         self._unwanted = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # the launcher imports this module on every start: `typing` w
 
 
 class Stat:
-    """A process's line in /proc/PID/stat; `started` in clock ticks since boot."""
+    """A process's line in /proc/PID/stat; in clock ticks, `started` since boot, and how long it `worked`."""
 
-    __slots__ = ("group", "name", "parent", "pid", "session", "started", "state")
+    __slots__ = ("group", "name", "parent", "pid", "session", "started", "state", "worked")
 
     def __init__(self, text: bytes) -> None:
         head, _, tail = text.rpartition(b")")  # the name may hold blanks and parentheses
@@ -27,6 +27,7 @@ class Stat:
         self.name = name.decode("utf-8", "replace")
         self.state = fields[0].decode()
         self.parent, self.group, self.session = int(fields[1]), int(fields[2]), int(fields[3])
+        self.worked = int(fields[11]) + int(fields[12])
         self.started = int(fields[19])
 
     @property

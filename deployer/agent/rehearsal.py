@@ -7,12 +7,13 @@ beside the old one once, as `web.0`; what cannot come up is found out before any
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Sequence
 
 from deployer.agent import readiness, sockets
 from deployer.agent.fault import point
 from deployer.agent.managers import ProcessManager
-from deployer.agent.replacing import Change
+from deployer.agent.replacing import Change, coming_beside
+from deployer.agent.timings import Timings
 from deployer.core.errors import RunFailed
 from deployer.core.formation import TYPE_STEP, Places, Process
 from deployer.core.strategy import STOP_FIRST
@@ -20,8 +21,33 @@ from deployer.core.strategy import STOP_FIRST
 NUMBER = 0
 
 
-def rehearse(manager: ProcessManager, change: Change, places: Places, *, check: Callable[[], None]) -> None:
-    """Bring one process of each type up that would take its port from an older release; `RunFailed` if one does not.
+def rehearse(
+    manager: ProcessManager, trials: Sequence[Process], change: Change, *, check: Callable[[], None], timings: Timings
+) -> None:
+    """Bring these up and, at the same time, what comes up beside the old ones; `RunFailed` if one does not settle.
+
+    The types of those that do need not settle again in this run.
+    """
+    beside = coming_beside(manager, change)
+    if not trials and not beside:
+        return
+    if trials:
+        point("rehearsal.start")
+    try:
+        manager.start([*trials, *beside], change.types)
+        readiness.await_ready(manager, [*trials, *beside], change.types, check=check, timings=timings)
+    except RunFailed as error:
+        error.details["rehearsed"] = True  # what served was not touched
+        raise
+    finally:
+        manager.stop(trials)
+    timings.settled([*trials, *beside])
+    if trials:
+        point("rehearsal.ended")
+
+
+def trials(manager: ProcessManager, change: Change, places: Places) -> list[Process]:
+    """One process of each type that would take its port from an older release, on a spare port.
 
     Left out are types that come up beside the old ones as themselves, and those of which two must never run.
     """
@@ -29,19 +55,7 @@ def rehearse(manager: ProcessManager, change: Change, places: Places, *, check: 
     first = [p for p in change.wanted if p.ordinal == 1 and change.types[p.type].binds_port]
     replacing = [p for p in first if any(kind == p.type and release != p.release for kind, release in running)]
     replacing = [p for p in replacing if not (change.beside(p) and change.takes_port(p))]
-    trials = [_trial(p, places.ports[p.type]) for p in replacing if change.ways[p.type] != STOP_FIRST]
-    if not trials:
-        return
-    point("rehearsal.start")
-    try:
-        manager.start(trials, change.types)
-        readiness.await_ready(manager, trials, change.types, check=check)
-    except RunFailed as error:
-        error.details["rehearsed"] = True  # what served was not touched
-        raise
-    finally:
-        manager.stop(trials)
-    point("rehearsal.ended")
+    return [_trial(p, places.ports[p.type]) for p in replacing if change.ways[p.type] != STOP_FIRST]
 
 
 def _trial(process: Process, first: int) -> Process:

@@ -70,15 +70,12 @@ def beside_those_of(releases: Iterable[int], ways: Mapping[str, str], files: Lay
     return found
 
 
-def launch_beside(manager: ProcessManager, change: Change, *, check: Callable[[], None], timings: Timings) -> None:
-    """Have those up that take ports of their own beside living ones of their type; nobody is sent to them yet."""
+def coming_beside(manager: ProcessManager, change: Change) -> list[Process]:
+    """Those that take ports of their own beside living ones of their type; nobody is sent to them yet."""
     present = {instance.process for instance in manager.instances()}
     living = {process.type for process in present}
     coming = [p for p in change.wanted if p not in present and p.type in living]
-    coming = [p for p in coming if change.beside(p) and change.takes_port(p) and p.type not in change.handing]
-    if coming:
-        manager.start(coming, change.types)
-        readiness.await_ready(manager, coming, change.types, check=check, timings=timings)
+    return [p for p in coming if change.beside(p) and change.takes_port(p) and p.type not in change.handing]
 
 
 def bring(
@@ -91,8 +88,8 @@ def bring(
 ) -> list[Process]:
     """Make what is wanted run; `RunFailed` if one does not come up.  Returns the old ones that still run beside it.
 
-    `check` is called while waiting and may raise.  Readiness of what binds no port of its own is left to the caller,
-    who waits for all of those together.
+    `check` is called while waiting and may raise.  What is to take the place of another one has to answer before the
+    next of its type is stopped; that all settle is left to the caller, who waits for them together.
     """
     timings = timings or Timings()
     staying, leaving = _parted(manager, change)
@@ -110,8 +107,8 @@ def bring(
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
                 timings.stopping(manager, replaced)
             manager.start([process], change.types)
-            if change.takes_port(process):
-                readiness.await_ready(manager, [process], change.types, check=check, timings=timings)
+            if change.takes_port(process) and (replaced or any(p.type == kind for p in leaving)):
+                readiness.await_ready(manager, [process], change.types, check=check, timings=timings, settle=False)
             staying.append(process)
             if replaced:
                 reroute([p for p in [*staying, *leaving] if p.type == kind])

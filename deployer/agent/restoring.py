@@ -14,6 +14,7 @@ from deployer.agent.managers import ProcessManager
 from deployer.agent.pending import Pending, State
 from deployer.agent.replacing import Change, Reroute
 from deployer.agent.retiring import PATIENCE
+from deployer.agent.timings import Timings
 from deployer.core import formation, turnover
 from deployer.core.errors import DeployError
 from deployer.core.formation import Process
@@ -56,9 +57,10 @@ def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending) -> Non
         schedules.apply(files, manager, None, {})
         return
     change = _as_it_was(files, spec, waiting.before, waiting)
-    leaving = replacing.bring(manager, change, check=_go_on, reroute=rerouting(files, spec, _go_on))
+    reroute, timings = rerouting(files, spec, _go_on), Timings()
+    leaving = replacing.bring(manager, change, check=_go_on, reroute=reroute, timings=timings)
     try:
-        readiness.await_ready(manager, change.wanted, change.types, check=_go_on)
+        readiness.await_ready(manager, change.wanted, change.types, check=_go_on, timings=timings)
         routing.move(files, spec, change.wanted)
         schedules.apply(files, manager, spec, waiting.before.formation, stopped=waiting.before.stopped)
     finally:

@@ -37,7 +37,7 @@ from deployer.agent.fault import point
 from deployer.agent.guard import Guard
 from deployer.agent.managers import STOPPING, Instance
 from deployer.agent.pending import Pending, State
-from deployer.agent.replacing import Change, launch_beside
+from deployer.agent.replacing import Change
 from deployer.agent.timings import Timings
 from deployer.core import formation, requests, turnover
 from deployer.core.errors import DeployError, RunFailed, RunMixed
@@ -140,14 +140,8 @@ def _reached_anew(host: Host, spec: Spec, present: list[Process]) -> set[str]:
 
 def _try(host: Host, ready: Prepared, *, untried: bool) -> None:
     """Have up what comes up beside the old ones, where nobody is sent to it yet; rehearse the rest of a new release."""
-    check = host.session.check
-    try:
-        if untried:
-            rehearsal.rehearse(host.manager, ready.change, ready.places, check=check)
-        launch_beside(host.manager, ready.change, check=check, timings=ready.timings)
-    except RunFailed as error:
-        error.details["rehearsed"] = True  # what served was not touched
-        raise
+    trials = rehearsal.trials(host.manager, ready.change, ready.places) if untried else []
+    rehearsal.rehearse(host.manager, trials, ready.change, check=host.session.check, timings=ready.timings)
 
 
 def _routed(spec: Spec) -> list[str]:
@@ -160,7 +154,8 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
     if ready is None or ready.request.attempt != request.attempt:
         raise RunFailed("this switch was not prepared", hint="run the command again")
     if ready.same:
-        readiness.await_ready(host.manager, ready.change.wanted, ready.spec.types, check=host.session.check)
+        wanted, check = ready.change.wanted, host.session.check
+        readiness.await_ready(host.manager, wanted, ready.spec.types, check=check, timings=ready.timings)
         schedules.apply(host.files, host.manager, ready.spec, ready.request.formation, stopped=ready.request.stopped)
         routing.again(host.files)  # the router may have lost it
     else:
@@ -175,16 +170,24 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
 def _undone_on_failure(host: Host) -> Iterator[None]:
     """Whatever fails, or is cut off, in this block is undone before it is told."""
     assert host.prepared is not None
-    previous = host.prepared.previous
+    previous, version = host.prepared.previous, host.prepared.request.version
     try:
         yield
     except (DeployError, OSError) as failure:
         host.prepared = None
         error = failure if isinstance(failure, DeployError) else _of_the_host(failure)
-        raise _undone(error, previous, restored=_restored(host, error.message)) from failure
+        raise _undone(error, previous, version, restored=_restored(host, error.message)) from failure
     except BaseException:  # the operator is lost, or this is a bug of ours: what served serves again all the same
         _restored(host, "it was cut off")
         raise
+
+
+def still_up(request: requests.StillUp, host: Host) -> requests.Done:
+    """`RunFailed` where a process ended after it had settled, while other hosts were waited for."""
+    ready = host.prepared
+    if ready is not None and ready.request.attempt == request.attempt:
+        readiness.check_still_up(host.manager, ready.change.wanted, ready.spec.types, timings=ready.timings)
+    return requests.Done()
 
 
 def restore(_: requests.Restore, host: Host) -> requests.Done:
@@ -233,9 +236,11 @@ def _of_the_host(failure: OSError) -> RunFailed:
     return RunFailed(f"{failure.filename or 'this host'}: {failure.strerror}", hint="mend this and run it again")
 
 
-def _undone(error: DeployError, previous: int | None, *, restored: bool) -> DeployError:
+def _undone(error: DeployError, previous: int | None, version: int, *, restored: bool) -> DeployError:
     again = "on, untouched" if error.details.get("rehearsed") else "again"
-    serves = f"v{previous} serves {again}" if previous else "nothing served before, nothing serves now"
+    serves = f"; v{previous} serves {again}"
+    if previous is None:
+        serves = f". v{version} did not start. There is no earlier release, so nothing is running"
     cls = RunFailed if restored else RunMixed
-    message = f"{error.message}; {serves}" if restored else f"{error.message}; v{previous} did not come up again either"
+    message = f"{error.message}{serves}" if restored else f"{error.message}; v{previous} did not come up again either"
     return cls(message, hint=error.hint, output=error.output, details=error.details)

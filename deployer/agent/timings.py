@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import time
-from typing import Sequence
+from typing import Iterable, Optional, Sequence
 
 from deployer.agent.managers import Instance, ProcessManager
 from deployer.core.formation import Process
+from deployer.core.manifest import ProcessType
+
+MOMENT = 0.3  # seconds that a process has still to stay up whose release has settled in this run already
 
 
 class Timings:
-    """The longest times of each type since `begun` (seconds of the epoch), in seconds; who had to be `killed`."""
+    """The longest times of each type since `begun` (seconds of the epoch), in seconds; who had to be `killed`.
 
-    def __init__(self) -> None:
-        self.begun = time.time()
+    It knows when each process came up, and which types have settled in this run, so that nobody is waited for twice.
+    """
+
+    def __init__(self, begun: Optional[float] = None) -> None:
+        self.begun = time.time() if begun is None else begun
         self.ready: dict[str, float] = {}
         self.stop: dict[str, float] = {}
         self.killed: list[str] = []
+        self._up: dict[Process, tuple[int, float]] = {}
+        self._settled: set[str] = set()
 
     def is_ready(self, instance: Instance) -> None:
         """A process is ready now; what was up before is not counted."""
         if instance.since >= self.begun:
             _longest(self.ready, instance.process.type, time.time() - instance.since)
+
+    def came_up(self, instance: Instance, now: float) -> float:
+        """When this process came up (of the monotonic clock): `now`, unless that is known already."""
+        return self._up.setdefault(instance.process, (instance.pid, now))[1]
+
+    def pid(self, process: Process) -> int:
+        """The pid with which a process came up in this run; 0 for one that has not."""
+        return self._up.get(process, (0, 0.0))[0]
+
+    def settled(self, processes: Iterable[Process]) -> None:
+        """Processes of these types have stayed up in this run."""
+        self._settled |= {process.type for process in processes}
+
+    def patience(self, kind: ProcessType) -> float:
+        """How long a process of this type has to stay up, in seconds."""
+        return min(MOMENT, kind.healthy_time) if kind.name in self._settled else kind.healthy_time
 
     def stopping(self, manager: ProcessManager, processes: Sequence[Process]) -> None:
         """Stop these, and wait for it."""

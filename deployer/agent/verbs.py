@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "GiveTimes": ("file_times", "give_times", True),
     "Prepare": ("switch", "prepare", True),
     "Switch": ("switch", "switch", True),
+    "StillUp": ("switch", "still_up", True),
     "Restore": ("switch", "restore", True),
     "Retire": ("retiring", "retire", True),
     "Look": ("look", "look", False),

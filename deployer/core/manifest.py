@@ -77,7 +77,11 @@ class ProcessType:
     target's own; without `hardening` it may write wherever its user may.
 
     `health` is a path that has to answer, `tcp` (it takes connections) or `notify` (it says READY=1, sd_notify(3));
-    `health_command` has to end with 0.  `watchdog` is WatchdogSec, 0 for none.  `update` says how a new release takes
+    it is asked with `health_host` as its Host and with `health_headers`.  `expose` is what it speaks at its port:
+    `http`, `tcp`, or `port` where nothing says what ('' in builds that are older than this).  `health_command` has to
+    end with 0.  Once it is up it has to stay so for `healthy_time`.  `watchdog` is WatchdogSec, 0 for none.
+
+    `update` says how a new release takes
     the place of the old one (core/strategy.py), `once` that the whole target has one process at most, `listen` whether
     it is given a `socket` that outlives releases or binds its `port` itself, `schedule` when it runs, '' for always.
     """
@@ -101,6 +105,9 @@ class ProcessType:
     once: bool = False
     listen: str = "port"
     schedule: str = ""
+    expose: str = ""
+    health_host: str = ""
+    health_headers: tuple[tuple[str, str], ...] = ()
 
 
 @message

@@ -225,6 +225,13 @@ class Switched:
 
 
 @message
+class StillUp:
+    """Are all processes that `attempt` has brought up still up, and none of them started again?"""
+
+    attempt: str
+
+
+@message
 class Restore:
     """Undo the pending switch, if there is one."""
 

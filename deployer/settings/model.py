@@ -22,11 +22,20 @@ KEEP = 5
 
 
 @dataclass(frozen=True)
+class HealthSettings:
+    """How a process is asked whether it is up: `path` may also be `tcp` or `notify`, '' for what its type has."""
+
+    path: str = ""
+    host: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ProcessSettings:
     """How the processes of a type live; refines the Procfile's line, or has a `command` of its own.  In seconds."""
 
     command: str = ""
-    health: str = ""
+    health: HealthSettings = HealthSettings()
     port: int = 0
     boot_timeout: float = ProcessType.boot_timeout
     stop_timeout: float = ProcessType.stop_timeout

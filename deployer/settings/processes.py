@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from deployer.core import health as health_
 from deployer.core import limits, strategy
 from deployer.core.errors import SettingsError
 from deployer.core.manifest import ProcessType
@@ -45,7 +46,9 @@ def _type(name: str, command: str, given: ProcessSettings | None) -> ProcessType
     return ProcessType(
         name=name,
         command=command,
-        health=given.health,
+        health=given.health.path,
+        health_host=given.health.host,
+        health_headers=tuple(sorted(given.health.headers.items())),
         port=given.port,
         boot_timeout=given.boot_timeout,
         stop_timeout=given.stop_timeout,
@@ -62,13 +65,26 @@ def _type(name: str, command: str, given: ProcessSettings | None) -> ProcessType
         listen=_listening(command, given),
         schedule=given.schedule,
         binds_port=not given.schedule and (name == WEB or _exposed(given) or takes_socket(command)),
+        expose="" if given.schedule else _spoken(name, command, given),
     )
 
 
 def _exposed(given: ProcessSettings) -> bool:
     """Whether what is said of a type means that it binds its port."""
-    probed = given.health not in ("", "notify")
+    probed = given.health.path not in ("", "notify") or given.health.host or given.health.headers
     return bool(given.expose or given.port or probed or given.listen == strategy.SOCKET)
+
+
+def _spoken(name: str, command: str, given: ProcessSettings) -> str:
+    """What a type speaks at its port: `http`, `tcp`, `port` where nothing says what; '' where it has none."""
+    health = given.health
+    if given.expose:
+        return given.expose
+    if health.path == health_.TCP:
+        return health_.TCP
+    if name == WEB or health.path.startswith("/") or health.host or health.headers or takes_socket(command):
+        return health_.HTTP
+    return health_.PORT if _exposed(given) else ""
 
 
 def _listening(command: str, given: ProcessSettings) -> str:

@@ -25,6 +25,7 @@ from deployer.settings.model import (
     ConfigSettings,
     EnvSource,
     FileSource,
+    HealthSettings,
     HostSettings,
     ProcessSettings,
     RolloutSettings,
@@ -36,6 +37,10 @@ from deployer.settings.schedule import Schedule, mistakes_beside
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\Z")
 _PLACE = re.compile(r"(?:/|~/)[^\0-\x1f\x7f]*\Z")
 _HEALTH = re.compile(r"(?:/[!-~]*|tcp|notify)\Z")
+_HOST = re.compile(r"(?=.{1,253}(?::|\Z))[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?::[0-9]{1,5})?\Z")
+_OURS = "host|connection|content-length|transfer-encoding"  # headers that are set elsewhere, or not at all
+_HEADER = re.compile(rf"(?!(?:{_OURS})\Z)[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z", re.IGNORECASE)
+_LINE = re.compile(r"[\t\x20-\x7e\x80-\uffff]*\Z")
 _PACK = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+){0,2}\Z")
 
@@ -126,9 +131,28 @@ BUILD = (
     Key("static", Record(StaticRecipe, STATIC), "", "wishes for the pack `static`"),
 )  # fmt: skip
 
+HEALTH = (
+    Key("path", Text("a path such as /up, tcp or notify", _HEALTH.match), "`GET /`, any answer below 500",
+        "the path that has to answer 2xx or 3xx; alone, it may stand without `path:`"),
+    Key("host", Text("a domain such as shop.example.com", _HOST.match), "the router's first domain, else localhost",
+        "the Host that it is asked for, for an app that answers to its own domain only"),
+    Key("headers", MapOf(Text("the name of a header, and not Host", _HEADER.match),
+                         Text("a value", _LINE.match), "names to values"), "none",
+        "more headers of that request; committed, so nothing secret"),
+)  # fmt: skip
+
+
+def _health_mistakes(health: Mapping[str, Any]) -> Found:
+    if health.get("path") in ("tcp", "notify"):
+        for name in ("host", "headers"):
+            if name in health:
+                yield name, f"has no meaning with `path: {health['path']}`, which asks nothing by HTTP"
+
+
 PROCESS = (
     Key("command", _COMMAND, "the Procfile's line", "replaces the Procfile's command, or adds the type"),
-    Key("health", Text("a path such as /up, tcp or notify", _HEALTH.match), "none",
+    Key("health", Record(HealthSettings, HEALTH, short="path", check=_health_mistakes),
+        "over HTTP, any answer below 500 to `GET /`",
         "before a process counts as up, a path has to answer 2xx or 3xx, `tcp` means that it takes connections, and "
         "`notify` that it says READY=1 (sd_notify)"),
     Key("health_command", _COMMAND, "none",
@@ -136,7 +160,8 @@ PROCESS = (
     Key("watchdog", Duration("1s", "1h"), "none",
         "a process that does not say WATCHDOG=1 for so long is started anew (systemd only, with `health: notify`)"),
     Key("expose", Choice(("http", "tcp")), "http for web, else nothing",
-        "the processes of this type bind `PORT`, and speak HTTP or anything else over TCP there"),
+        "the processes of this type bind `PORT`, and speak HTTP (each has to answer a request before it counts as up) "
+        "or anything else over TCP there"),
     Key("listen", Choice(("auto", "port", "socket")), "auto",
         "`socket`: the process is given its listening socket (LISTEN_FDS), which outlives releases; `port`: it binds "
         "`PORT` itself; `auto` is `socket` for what is known to take one (gunicorn)"),
@@ -144,7 +169,8 @@ PROCESS = (
         "the first of the type's hundred ports: that of its first process; each further one has the next"),
     Key("boot_timeout", Duration("1s", "1h"), "60s", "how long a process may take to come up"),
     Key("stop_timeout", Duration("0s", "24h"), "30s", "the time from SIGTERM to SIGKILL"),
-    Key("healthy_time", Duration("0s", "10m"), "3s", "how long a process without a port has to stay up to count as up"),
+    Key("healthy_time", Duration("0s", "10m"), "3s",
+        "how long a process has to stay up and healthy, from its first answer on, before the run is confirmed"),
     Key("update", Choice(strategy.CHOICES), strategy.AUTO,
         "new processes come up beside the old ones, which stop when the traffic has moved (`overlap`); replace them "
         "one by one (`rolling`); come up while the old ones finish their work for up to `stop_timeout` (`drain`); or "
@@ -258,7 +284,8 @@ TARGET = (
 
 def _process_mistakes(process: Mapping[str, Any]) -> Found:
     yield from mistakes_beside(process)
-    if "watchdog" in process and process.get("health") != "notify" and "schedule" not in process:
+    health = process.get("health", HealthSettings())
+    if "watchdog" in process and health.path != "notify" and "schedule" not in process:
         yield "watchdog", "needs `health: notify`: it is for processes that speak with systemd"
 
 

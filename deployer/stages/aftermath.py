@@ -23,6 +23,17 @@ MARGIN = 10.0  # seconds beyond confirm_timeout that a host may take to put back
 AGAIN = 1.0  # seconds between two looks
 
 
+def check_still_up(target: Target, wanted: Wanted, switched: Sequence[str], *, attempt: str, cause: str) -> None:
+    """Go back, unless all that came up first on one host is still up when all of the others have come up, too."""
+
+    def asked(session: Session) -> requests.Done:
+        return session.call(requests.StillUp(attempt), requests.Done)
+
+    failures = target.fleet.ask(asked, [target.fleet.named(host) for host in switched]).failures
+    if failures:
+        undo(target, wanted, switched, failures, attempt=attempt, cause=cause)
+
+
 def confirm(
     target: Target, wanted: Wanted, switched: Mapping[str, requests.Switched], *, attempt: str, cause: str
 ) -> None:
@@ -85,7 +96,7 @@ def undo(
     )
     outcomes = _outcomes(target, target.ledger, errors, None)
     mixed = not all(outcome.ok or _serves_before(target, outcome) for outcome in outcomes)
-    outcome = MIXED if mixed else RESTORED if tried else FAILED
+    outcome = MIXED if mixed else RESTORED if tried and target.ledger.current is not None else FAILED
     worst = next((e for e in errors.values() if isinstance(e, RunMixed)), next(iter(failures.values())))
     kinds = [error.kind for error in errors.values()]
     failure = next((kind for kind in kinds if kind != HostUnreachable.kind), HostUnreachable.kind)

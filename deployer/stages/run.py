@@ -129,6 +129,8 @@ def _bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
         moved = front is not None and _widened(front, switched, cause=cause)
         changed = moved or any(reply.changed for reply in switched.values()) or not _recorded(target, wanted)
         if changed:
+            if front is not None or len(switched) > 1:  # a single host has just said so
+                aftermath.check_still_up(target, wanted, list(switched), attempt=attempt, cause=cause)
             aftermath.confirm(target, wanted, switched, attempt=attempt, cause=cause)
     if changed:
         _retire(target)

@@ -13,12 +13,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployer.agent import procfs, sockets
+from deployer.agent import procfs, sockets, stage
 from deployer.agent.health_command import Trial
 from deployer.agent.readiness import await_ready
 from deployer.agent.supervisor import Supervisor
+from deployer.agent.timings import Timings
+from deployer.core import wire
 from deployer.core.errors import Interrupted, RunFailed
 from deployer.core.formation import Process
+from deployer.core.release import Spec
+from deployer.core.routing import CADDY, Router
 
 from .releases import a_release, a_type, wait_for
 
@@ -29,7 +33,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         time.sleep(float(os.environ.get("SLOW", "0")))
         ready = time.monotonic() - begun > float(os.environ.get("WARM", "0"))
-        self.send_response({"/up": 200 if ready else 503, "/moved": 302}.get(self.path, 500))
+        sick = 500 if os.path.exists("sick") else 404
+        self.send_response({"/up": 200 if ready else 503, "/moved": 302, "/": sick}.get(self.path, 500))
         self.send_header("Location", "http://127.0.0.1:9/")
         self.end_headers()
 
@@ -62,6 +67,11 @@ def bring_up(manager, processes, types, check=lambda: None) -> None:
     await_ready(manager, processes, types, check=check)
 
 
+def http(command: str = "exec python3 server.py", **fields):
+    """A web process of which nothing is said but that it is one."""
+    return web(command, expose="http", **fields)
+
+
 def failure(manager, processes, types) -> RunFailed:
     with pytest.raises(RunFailed) as failed:
         bring_up(manager, processes, types)
@@ -90,7 +100,7 @@ def test_a_health_path_that_fails_at_first_is_asked_again(manager, files, port):
 
 
 def test_a_fast_app_is_not_kept_waiting(manager, files, port):
-    types = a_release(files, 1, web("exec python3 -IS server.py", health="/up"), program=PROGRAM)
+    types = a_release(files, 1, web("exec python3 -IS server.py", health="/up", healthy_time=0), program=PROGRAM)
     begun = time.monotonic()
     bring_up(manager, [Process(1, "web", 1, port)], types)
     assert time.monotonic() - begun < 2
@@ -110,6 +120,157 @@ def test_a_slow_health_path_is_told_and_check_is_still_called(manager, files, po
     with pytest.raises(RunFailed, match="has not answered at /up after 1 s"):
         await_ready(manager, [Process(1, "web", 1, port)], types, check=lambda: calls.append(time.monotonic()))
     assert max(b - a for a, b in itertools.pairwise(calls)) < 0.9
+
+
+def test_without_a_health_path_any_answer_below_500_will_do(manager, files, port):
+    types = a_release(files, 1, http(), program=PROGRAM)
+    bring_up(manager, [Process(1, "web", 1, port)], types)
+    sick = a_release(files, 2, http(boot_timeout=1), program={**PROGRAM, "sick": ""})
+    manager.stop([Process(1, "web", 1, port)])
+    assert failure(manager, [Process(2, "web", 1, port)], sick).message == "web.1 of v2 answered 500 at / after 1 s"
+
+
+BOUND_BY_THE_MASTER = """\
+import os, socket, subprocess, sys, time
+listener = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+listener.set_inheritable(True)
+while True:
+    subprocess.run([sys.executable, "-c", "import no_such_app"], close_fds=False)
+    time.sleep(0.2)
+"""
+
+
+def test_a_master_that_listens_before_its_app_can_be_imported_is_not_up(manager, files, port):
+    types = a_release(
+        files, 1, http("exec python3 server.py", boot_timeout=2), program={"server.py": BOUND_BY_THE_MASTER}
+    )
+    failed = failure(manager, [Process(1, "web", 1, port)], types)
+    assert failed.message == "web.1 of v1 has not answered at / after 2 s"
+    assert "No module named 'no_such_app'" in failed.output
+
+
+def test_a_first_answer_may_take_longer_than_any_other(manager, files, port):
+    types = a_release(files, 1, http(boot_timeout=20), program=PROGRAM, variables={"SLOW": "6"})
+    bring_up(manager, [Process(1, "web", 1, port)], types)
+
+
+def test_an_app_that_knows_its_own_domain_only_is_told_how_to_say_it(manager, files, port):
+    own = SERVER.replace(
+        'time.sleep(float(os.environ.get("SLOW", "0")))',
+        'if self.headers["Host"] != "a.example": return self.send_error(400)',
+    )
+    assert own != SERVER
+    types = a_release(files, 1, http(health="/up", boot_timeout=1), program={"server.py": own})
+    failed = failure(manager, [Process(1, "web", 1, port)], types)
+    assert failed.message == "web.1 of v1 answered 400 at /up (asked with Host: localhost) after 1 s"
+    assert "`health: {path: /up, host: shop.example.com}`" in failed.hint
+    manager.stop([Process(1, "web", 1, port)])
+    types = a_release(files, 2, http(health="/up", health_host="a.example"), program={"server.py": own})
+    bring_up(manager, [Process(2, "web", 1, port)], types)
+
+
+def test_what_speaks_no_http_is_told_so_at_once(manager, files, port):
+    banner = SERVER.partition("class Handler")[0] + (
+        "s = __import__('socket').create_server(('127.0.0.1', int(os.environ['PORT'])))\n"
+        "while True:\n    s.accept()[0].sendall(b'220 hello\\r\\n')\n"
+    )
+    types = a_release(files, 1, http(boot_timeout=60), program={"server.py": banner})
+    failed = failure(manager, [Process(1, "web", 1, port)], types)
+    assert failed.message == f"web.1 of v1 does not speak HTTP on port {port} (it said '220 hello')"
+    assert "{health: tcp}" in failed.hint
+
+
+def test_a_process_that_ends_while_it_settles_has_failed(manager, files, port):
+    crash = "import threading; threading.Timer(1, os._exit, [3]).start()\n"
+    server = SERVER.replace("begun = time.monotonic()\n", f"begun = time.monotonic()\n{crash}")
+    types = a_release(files, 1, http(healthy_time=30), program={"server.py": server})
+    begun = time.monotonic()
+    failed = failure(manager, [Process(1, "web", 1, port)], types)
+    assert failed.message.startswith("web.1 of v1 exited with code 3 after ")
+    assert time.monotonic() - begun < 25
+
+
+def test_a_process_that_answers_badly_while_it_settles_has_failed(manager, files, port):
+    sick = 'open("../../../shared/sick", "w")'
+    server = SERVER.replace('"sick"', '"../../../shared/sick"').replace(
+        "begun = time.monotonic()\n",
+        f"begun = time.monotonic()\n__import__('threading').Timer(1, lambda: {sick}).start()\n",
+    )
+    files.shared.mkdir(exist_ok=True)
+    types = a_release(files, 1, http(healthy_time=30), program={"server.py": server})
+    failed = failure(manager, [Process(1, "web", 1, port)], types)
+    assert failed.message.startswith("web.1 of v1 answered 500 at /, ")
+    assert failed.message.endswith(" s after it came up")
+
+
+def test_processes_settle_side_by_side_for_the_time_that_is_theirs(manager, files, port):
+    types = a_release(
+        files, 1, http(healthy_time=2), a_type("worker", "exec sleep 600", healthy_time=2), program=PROGRAM
+    )
+    processes = [*(Process(1, "web", n, port + n - 1) for n in (1, 2)), Process(1, "worker", 1, 5100)]
+    manager.start(processes, types)
+    begun = time.monotonic()
+    timings = Timings()
+    await_ready(manager, processes, types, check=lambda: None, timings=timings)
+    took = time.monotonic() - begun
+    assert 2 <= took < 4 + timings.ready["web"]
+    begun = time.monotonic()
+    await_ready(manager, processes, types, check=lambda: None, timings=timings)
+    assert time.monotonic() - begun < 1.5, "what has settled is asked once more, and no longer"
+
+
+ELSEWHERE = """\
+import os, socket, sys, time
+first, then = sys.argv[1:]
+opened = [socket.create_server(("127.0.0.1", int(port))) for port in first.split(",")]
+if then:
+    time.sleep(1)
+    sys.stdout.flush()
+    exec(open("server.py").read())
+time.sleep(600)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_process_that_listens_on_another_port_is_told_which_and_soon(manager, files, port):
+    other = free_port()
+    command = f"exec python3 elsewhere.py {other} ''"
+    types = a_release(files, 1, http(command, boot_timeout=60), program={"elsewhere.py": ELSEWHERE})
+    begun = time.monotonic()
+    failed = failure(manager, [Process(1, "web", 1, port)], types)
+    assert failed.message == f"web.1 of v1 listens on {other}; it has to bind $PORT, {port}"
+    assert time.monotonic() - begun < 20
+
+
+def test_a_process_may_open_another_port_before_its_own(manager, files, port):
+    command = f"exec python3 elsewhere.py {free_port()} then"
+    types = a_release(files, 1, http(command), program={"elsewhere.py": ELSEWHERE, **PROGRAM})
+    bring_up(manager, [Process(1, "web", 1, port)], types)
+
+
+def test_a_process_that_listens_on_a_unix_socket_is_told_so(manager, files, port):
+    path = files.run / "app.sock"
+    code = f"import socket, time; s = socket.socket(1); s.bind({str(path)!r}); s.listen(); time.sleep(600)"
+    types = a_release(files, 1, http("exec python3 unix.py", boot_timeout=2), program={"unix.py": code})
+    failed = failure(manager, [Process(1, "web", 1, port)], types)
+    assert failed.message == f"web.1 of v1 does not listen on port {port} after 2 s, but on the unix socket {path}"
+
+
+def test_a_process_that_the_router_of_another_host_cannot_reach_is_told_so(manager, files, port):
+    types = a_release(files, 1, http(), program=PROGRAM, variables={"HOST": "127.0.0.1"})
+    spec = stage.spec(files, 1)
+    routed = wire.encode(spec)
+    routed["router"] = wire.encode(Router(CADDY, port=80, host="lb1"))
+    (files.release(1) / "release.json").write_bytes(wire.decode(Spec, routed).render())
+    failed = failure(manager, [Process(1, "web", 1, port)], types)
+    assert failed.message == (
+        f"web.1 of v1 listens on 127.0.0.1:{port} only; the router on lb1 cannot reach it: bind $HOST, 0.0.0.0"
+    )
 
 
 def test_an_app_that_never_binds_is_told(manager, files, port):

@@ -191,7 +191,7 @@ def test_a_process_of_a_release_that_says_nothing_runs_beside_one_that_does(mana
 
 def test_a_process_without_a_port_is_up_when_its_health_command_says_so(manager, files):
     command = "test $PORT = 5100 && test -e ../../../shared/go || { echo not yet; exit 3; }"
-    kind = a_type("worker", "exec sleep 600", health_command=command, boot_timeout=1, healthy_time=60)
+    kind = a_type("worker", "exec sleep 600", health_command=command, boot_timeout=1)
     types = a_release(files, 1, kind)
     worker = Process(1, "worker", 1, 5100)
     with pytest.raises(RunFailed, match=r"its health_command ended with 3, saying 'not yet', after 1 s"):

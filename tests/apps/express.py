@@ -64,7 +64,8 @@ for (const item of items) {
 """,
     "src/style.css": "body { font-family: system-ui, sans-serif; max-width: 40rem; margin: 2rem auto }\n",
     ".gitignore": "node_modules/\ndist/\n",
-    "deploy.yaml": "app: greengrocer\nprocesses:\n  web: {health: /up, boot_timeout: 30s, stop_timeout: 5s}\n",
+    "deploy.yaml": "app: greengrocer\nprocesses:\n"
+    "  web: {health: /up, healthy_time: 300ms, boot_timeout: 30s, stop_timeout: 5s}\n",
     "Procfile": "web: node server.js\n",
 }
 

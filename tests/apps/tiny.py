@@ -17,7 +17,7 @@ build:
   pack: commands
   commands: [cp text.txt built.txt]
 processes:
-  web: {{health: /up, boot_timeout: 5s, stop_timeout: 2s}}
+  web: {{health: /up, boot_timeout: 5s, stop_timeout: 2s, healthy_time: 300ms}}
   worker: {{stop_timeout: 2s, healthy_time: 500ms}}
 {more}"""
 

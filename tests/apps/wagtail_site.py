@@ -51,7 +51,7 @@ app: {NAME}
 build:
   env: {{SECRET_KEY: for-collectstatic-only}}
 processes:
-  web: {{health: /up, boot_timeout: 60s, stop_timeout: 10s}}
+  web: {{health: /up, healthy_time: 300ms, boot_timeout: 60s, stop_timeout: 10s}}
 config:
   required: [SECRET_KEY, ALLOWED_HOSTS, DATABASE_PATH]
 """,

@@ -10,7 +10,7 @@ build:
   pack: commands
   commands: ['true']
 processes:
-  web: {health: /up, boot_timeout: 8s, stop_timeout: 4s}
+  web: {health: /up, boot_timeout: 8s, stop_timeout: 4s, healthy_time: 300ms}
   worker: {boot_timeout: 8s, stop_timeout: 4s, healthy_time: 300ms}
 config:
   required: [DATA_DIR]

@@ -16,7 +16,7 @@ build:
   pack: commands
   commands: [cp text.txt built.txt]
 processes:
-  web: {{listen: socket, port: {port}, health: /up, boot_timeout: 20s, stop_timeout: 5s}}
+  web: {{listen: socket, port: {port}, health: /up, healthy_time: 300ms, boot_timeout: 20s, stop_timeout: 5s}}
   worker: {{stop_timeout: 2s, healthy_time: 300ms}}
 targets:
   local:

@@ -33,7 +33,8 @@ build:
   pack: commands
   commands: ['true']
 processes:
-  web: {health: /up, boot_timeout: BOOT, stop_timeout: 20s, port: PORT, listen: LISTEN, command: 'COMMAND'}
+  web: {health: /up, boot_timeout: BOOT, stop_timeout: 20s, port: PORT, listen: LISTEN, command: 'COMMAND',
+        healthy_time: 300ms}
 targets:
 """
 OURS = """\

@@ -220,7 +220,7 @@ def test_after_fifty_mistakes_the_rest_is_counted():
 def test_a_build_does_not_look_at_targets():
     old = "app: shop\nprocesses: {web: {health: /up}}\ntargets: {production: {no_longer_known: 1}}\n"
     found = settings.parse_build(old, where="deploy.yaml of 1234567")
-    assert found.processes["web"].health == "/up"
+    assert found.processes["web"].health.path == "/up"
     assert list(found.targets) == ["local"]
     assert mistakes("app: shop\nbuild: {x: 1}", settings.parse_build)[0].startswith("deploy.yaml:2: build:")
 

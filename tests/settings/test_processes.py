@@ -4,6 +4,7 @@ import pytest
 
 from deployer.core.errors import SettingsError
 from deployer.settings import ProcessSettings, parse, settle
+from deployer.settings.model import HealthSettings
 
 
 def test_the_procfile_is_refined_by_processes():
@@ -58,7 +59,7 @@ def test_conventions_hold_only_without_a_procfile():
 
 
 def test_a_process_binds_its_port_if_it_is_web_or_says_so():
-    given = {"api": ProcessSettings(health="/up"), "rpc": ProcessSettings(port=7000)}
+    given = {"api": ProcessSettings(health=HealthSettings("/up")), "rpc": ProcessSettings(port=7000)}
     found = settle({"web": "a", "api": "b", "rpc": "c", "worker": "d"}, given, {})
     assert {kind.name: kind.binds_port for kind in found.processes} == {
         "web": True,
@@ -124,3 +125,48 @@ def test_a_watchdog_is_for_what_speaks_with_systemd():
 def test_a_program_that_is_known_to_take_a_socket_is_given_one(command, said, listen):
     given = parse(f"app: a\nprocesses: {{web: {said or '{}'}}}").processes
     assert settle({"web": command}, given, {}).processes[0].listen == listen
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "spoken", "health"),
+    [
+        ("web", "{}", "http", ("", "", ())),
+        ("web", "{health: /up}", "http", ("/up", "", ())),
+        ("web", "{health: {path: /up, host: shop.example.com}}", "http", ("/up", "shop.example.com", ())),
+        ("web", "{health: {host: 'shop.example.com:8080'}}", "http", ("", "shop.example.com:8080", ())),
+        ("web", "{health: {headers: {X-Key: k}}}", "http", ("", "", (("X-Key", "k"),))),
+        ("web", "{health: tcp}", "tcp", ("tcp", "", ())),
+        ("web", "{expose: tcp}", "tcp", ("", "", ())),
+        ("web", "{health: notify}", "http", ("notify", "", ())),
+        ("web", "{schedule: hourly}", "", ("", "", ())),
+        ("api", "{health: /up}", "http", ("/up", "", ())),
+        ("api", "{health: {host: a.example.com}}", "http", ("", "a.example.com", ())),
+        ("api", "{expose: http}", "http", ("", "", ())),
+        ("api", "{port: 7000}", "port", ("", "", ())),
+        ("worker", "{}", "", ("", "", ())),
+    ],
+)
+def test_what_a_type_speaks_and_how_it_is_asked(name, said, spoken, health):
+    kind = settle({name: "x"}, parse(f"app: a\nprocesses: {{{name}: {said}}}").processes, {}).processes[0]
+    assert kind.expose == spoken
+    assert (kind.health, kind.health_host, kind.health_headers) == health
+    assert kind.binds_port == bool(spoken)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("{path: tcp, host: a.example.com}", "health.host: has no meaning with `path: tcp`"),
+        ("{path: up}", "health.path: expected a path such as /up, tcp or notify"),
+        ("{host: 'a b'}", "health.host: expected a domain such as shop.example.com"),
+        ('{host: "a\\r\\nX: y"}', "health.host: expected a domain"),
+        ("{headers: {Host: a.example.com}}", "health.headers: expected the name of a header, and not Host"),
+        ('{headers: {X-Key: "a\\r\\nY: z"}}', "health.headers.X-Key: expected a value"),
+        ("{port: 80}", '"port" is no key'),
+        ("[/up]", "health: expected a path such as /up, tcp or notify or a mapping"),
+    ],
+)
+def test_a_health_check_that_cannot_be_asked_is_refused(said, told):
+    with pytest.raises(SettingsError) as caught:
+        parse(f"app: a\nprocesses: {{web: {{health: {said}}}}}")
+    assert told in caught.value.message
