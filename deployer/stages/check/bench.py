@@ -22,6 +22,7 @@ from deployer.agent.environment import PATH
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, UP, Instance, ProcessManager
 from deployer.agent.notices import Notices
+from deployer.agent.timings import Timings
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
@@ -136,17 +137,23 @@ class Bench:
                 self.stop(made, patience)
             self.end(made)
 
-    def await_ready(self, life: Life, kind: ProcessType) -> Start:
-        """Wait until it is ready, by the very rules of a run; or has failed."""
+    def await_ready(self, life: Life, kind: ProcessType, *, settle: bool = False) -> Start:
+        """Wait until it is ready, by the very rules of a run, or has failed.
+
+        What answers need not `settle` in every life; all else is known to be up by that alone.
+        """
+        timings, settle = Timings(begun=0.0), settle or not kind.binds_port
         begun = time.monotonic()
         watcher = cast("ProcessManager", self)  # of a manager it needs what tells, and nothing that does
         try:
-            readiness.await_ready(watcher, [life.process], {kind.name: kind}, check=lambda: None)
+            readiness.await_ready(
+                watcher, [life.process], {kind.name: kind}, check=lambda: None, timings=timings, settle=settle
+            )
         except RunFailed as error:
             return Start(
                 time.monotonic() - begun, error.message.removeprefix(f"{life.process.name} of v{life.process.release} ")
             )
-        seconds = time.monotonic() - begun
+        seconds = timings.ready[kind.name] if kind.binds_port else time.monotonic() - begun
         with contextlib.suppress(subprocess.TimeoutExpired):  # one that goes into the background is seen to end
             life.launched.wait(SETTLED)
             return Start(seconds, f"was ready, and then {ending(life.ended)}")

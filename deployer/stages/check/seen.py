@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployer.agent import sockets
+from deployer.core.health import TCP
 from deployer.core.manifest import ProcessType
 from deployer.stages.check import connections, tree, under_way
 from deployer.stages.check.bench import Bench, Life, Start, ending
@@ -60,7 +61,7 @@ def live(scene: Scene, kind: ProcessType) -> Seen:
         if kind.schedule:
             seen = _run(scene.bench, life, kind)
         else:
-            seen = Seen(scene.bench.await_ready(life, kind), process.port)
+            seen = Seen(scene.bench.await_ready(life, kind, settle=True), process.port)
             _look(scene, life, seen)
             if seen.start.ready:
                 _stop(scene, life, kind, seen)
@@ -146,7 +147,7 @@ def _paths(scene: Scene, kind: ProcessType) -> list[str]:
     """What may be asked for while it stops; nothing of what is healthy in another way than by HTTP."""
     if scene.slow:
         return [scene.slow]
-    if kind.health and not kind.health.startswith("/"):
+    if (kind.health and not kind.health.startswith("/")) or kind.expose == TCP:
         return []
     return list(dict.fromkeys([kind.health or "/", "/"]))
 
