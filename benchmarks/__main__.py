@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import launch, pack, release, results, rollback, same_build, startup
+from benchmarks import launch, pack, release, results, rollback, same_build, settling, startup
 from benchmarks.disk import journaled_folder
 
 FIGURES = {
@@ -17,6 +17,7 @@ FIGURES = {
     "launch-on-a-host": launch.on_a_host,
     "release": release.measure,
     "rollback": rollback.measure,
+    "settling": settling.measure,
     "pack": pack.measure,
     "same-build": same_build.measure,
 }

@@ -24,26 +24,49 @@ NUMBER = 0
 def rehearse(
     manager: ProcessManager, trials: Sequence[Process], change: Change, *, check: Callable[[], None], timings: Timings
 ) -> None:
-    """Bring these up and, at the same time, what comes up beside the old ones; `RunFailed` if one does not settle.
+    """Bring these up and, at the same time, what comes up beside the old ones; `RunFailed` if one does not.
 
-    The types of those that do need not settle again in this run.
+    They settle here, so that nothing of their types has to after the switch; but where something is to settle then
+    anyway, which cannot be tried before, all do so together (`settle`): nobody is waited for twice.
     """
     beside = coming_beside(manager, change)
     if not trials and not beside:
         return
     if trials:
         point("rehearsal.start")
+    alone = not silent(manager, change)
     try:
         manager.start([*trials, *beside], change.types)
-        readiness.await_ready(manager, [*trials, *beside], change.types, check=check, timings=timings)
-    except RunFailed as error:
-        error.details["rehearsed"] = True  # what served was not touched
-        raise
-    finally:
+        readiness.await_ready(manager, [*trials, *beside], change.types, check=check, timings=timings, settle=alone)
+    except BaseException as error:
+        if isinstance(error, RunFailed):
+            error.details["rehearsed"] = True  # what served was not touched
         manager.stop(trials)
-    timings.settled([*trials, *beside])
+        raise
+    if alone:
+        timings.settled([*trials, *beside])
+        manager.stop(trials)
+    else:
+        timings.trials = list(trials)
     if trials:
         point("rehearsal.ended")
+
+
+def silent(manager: ProcessManager, change: Change) -> list[Process]:
+    """Those that are to start and bind no port: nobody notices while they take the place of the old ones."""
+    present = {instance.process for instance in manager.instances()} - set(change.anew)
+    return [p for p in change.wanted if p not in present and not change.types[p.type].binds_port]
+
+
+def settle(manager: ProcessManager, change: Change, *, check: Callable[[], None], timings: Timings) -> None:
+    """Wait for the trials that run still, together with all that has started meanwhile; then end them."""
+    running = {instance.process for instance in manager.instances()}
+    begun = [p for p in change.wanted if p in running]
+    try:
+        readiness.await_ready(manager, [*timings.trials, *begun], change.types, check=check, timings=timings)
+    finally:
+        manager.stop(timings.trials)
+    timings.settled([*timings.trials, *begun])
 
 
 def trials(manager: ProcessManager, change: Change, places: Places) -> list[Process]:

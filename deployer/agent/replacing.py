@@ -85,16 +85,22 @@ def bring(
     check: Callable[[], None],
     reroute: Reroute = lambda _: None,
     timings: Optional[Timings] = None,
+    settle: Optional[Callable[[], None]] = None,
 ) -> list[Process]:
     """Make what is wanted run; `RunFailed` if one does not come up.  Returns the old ones that still run beside it.
 
-    `check` is called while waiting and may raise.  What is to take the place of another one has to answer before the
-    next of its type is stopped; that all settle is left to the caller, who waits for them together.
+    `check` is called while waiting and may raise.  With `settle`, what binds no port comes first, and then that is
+    called, before anything is touched that somebody may be connected to.  What is to take the place of another one has
+    to answer before the next of its type is stopped; that all stay up is left to the caller.
     """
     timings = timings or Timings()
     staying, leaving = _parted(manager, change)
     coming = [p for p in change.wanted if p not in staying]
-    for kind in dict.fromkeys(p.type for p in coming):
+    serving = {p.type for p in coming if change.types[p.type].binds_port}
+    for kind in sorted(dict.fromkeys(p.type for p in coming), key=lambda kind: settle is not None and kind in serving):
+        if settle is not None and kind in serving:
+            settle()
+            leaving, settle = _running(manager, leaving), None
         if change.ways.get(kind) == STOP_FIRST or kind in change.handing:
             timings.stopping(manager, [p for p in leaving if p.type == kind])
             leaving = [p for p in leaving if p.type != kind]
@@ -118,6 +124,12 @@ def bring(
     timings.stopping(manager, surplus)
     manager.close_sockets(but=change.sockets)
     return [p for p in leaving if p not in surplus]
+
+
+def _running(manager: ProcessManager, processes: Sequence[Process]) -> list[Process]:
+    """Those that still run: trials have ended when all has settled."""
+    running = {instance.process for instance in manager.instances()}
+    return [process for process in processes if process in running]
 
 
 def _parted(manager: ProcessManager, change: Change) -> tuple[list[Process], list[Process]]:

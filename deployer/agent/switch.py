@@ -209,7 +209,18 @@ def _bring_up(host: Host, ready: Prepared) -> None:
     durable.point_link(files.current, f"releases/v{request.version}", name="current")
     events.note(files, "switched", release=request.version, text=request.cause)
     reroute = restoring.rerouting(files, ready.spec, check)
-    replacing.bring(host.manager, change, check=check, reroute=reroute, timings=ready.timings)
+
+    def settle() -> None:
+        rehearsal.settle(host.manager, change, check=check, timings=ready.timings)
+
+    replacing.bring(
+        host.manager,
+        change,
+        check=check,
+        reroute=reroute,
+        timings=ready.timings,
+        settle=settle if ready.timings.trials else None,
+    )
     point("switch.launched")
     readiness.await_ready(host.manager, change.wanted, change.types, check=check, timings=ready.timings)
     shared_route.leave(files, ready.spec, request.attempt)

@@ -15,7 +15,8 @@ MOMENT = 0.3  # seconds that a process has still to stay up whose release has se
 class Timings:
     """The longest times of each type since `begun` (seconds of the epoch), in seconds; who had to be `killed`.
 
-    It knows when each process came up, and which types have settled in this run, so that nobody is waited for twice.
+    It knows when each process came up, and which types have settled in this run, so that nobody is waited for twice;
+    `trials` run still, since others are to settle at the same time (agent/rehearsal.py).
     """
 
     def __init__(self, begun: Optional[float] = None) -> None:
@@ -23,6 +24,7 @@ class Timings:
         self.ready: dict[str, float] = {}
         self.stop: dict[str, float] = {}
         self.killed: list[str] = []
+        self.trials: Sequence[Process] = ()
         self._up: dict[Process, tuple[int, float]] = {}
         self._settled: set[str] = set()
 
