@@ -89,27 +89,22 @@ def bring(
 ) -> list[Process]:
     """Make what is wanted run; `RunFailed` if one does not come up.  Returns the old ones that still run beside it.
 
-    `check` is called while waiting and may raise.  With `settle`, what binds no port comes first, and then that is
-    called, before anything is touched that somebody may be connected to.  What is to take the place of another one has
-    to answer before the next of its type is stopped; that all stay up is left to the caller.
+    With `settle`, what binds no port comes first, and that is called then.  What takes the place of another one has to
+    answer before the next is stopped; that all stay up is left to the caller.  `check` is called meanwhile, may raise.
     """
-    timings = timings or Timings()
-    staying, leaving = _parted(manager, change)
+    timings, (staying, leaving) = timings or Timings(), _parted(manager, change)
     coming = [p for p in change.wanted if p not in staying]
-    serving = {p.type for p in coming if change.types[p.type].binds_port}
-    for kind in sorted(dict.fromkeys(p.type for p in coming), key=lambda kind: settle is not None and kind in serving):
-        if settle is not None and kind in serving:
-            settle()
-            leaving, settle = _running(manager, leaving), None
+    for kind in _in_order(change, coming, silent_first=settle is not None):
+        if settle is not None and change.types[kind].binds_port:
+            leaving, settle = _settled(manager, leaving, settle), None
         if change.ways.get(kind) == STOP_FIRST or kind in change.handing:
             timings.stopping(manager, [p for p in leaving if p.type == kind])
             leaving = [p for p in leaving if p.type != kind]
         if kind in change.handing:
             manager.close_sockets(but=change.sockets - {kind})
         for process in (p for p in coming if p.type == kind):
-            replaced = [p for p in leaving if _makes_room(change, p, process)]
-            leaving = [p for p in leaving if p not in replaced]
-            if replaced:
+            if replaced := [p for p in leaving if _makes_room(change, p, process)]:
+                leaving = [p for p in leaving if p not in replaced]
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
                 timings.stopping(manager, replaced)
             manager.start([process], change.types)
@@ -119,15 +114,26 @@ def bring(
             if replaced:
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
     surplus = [p for p in leaving if not change.beside(p)]
-    for kind in dict.fromkeys(p.type for p in surplus):
-        reroute([p for p in [*staying, *leaving] if p.type == kind and p not in surplus])
+    _reroute_without(surplus, [*staying, *leaving], reroute)
     timings.stopping(manager, surplus)
     manager.close_sockets(but=change.sockets)
     return [p for p in leaving if p not in surplus]
 
 
-def _running(manager: ProcessManager, processes: Sequence[Process]) -> list[Process]:
-    """Those that still run: trials have ended when all has settled."""
+def _reroute_without(surplus: Sequence[Process], living: Sequence[Process], reroute: Reroute) -> None:
+    for kind in dict.fromkeys(p.type for p in surplus):
+        reroute([p for p in living if p.type == kind and p not in surplus])
+
+
+def _in_order(change: Change, coming: Sequence[Process], *, silent_first: bool) -> list[str]:
+    """The types of these in the order in which they are brought up."""
+    kinds = list(dict.fromkeys(process.type for process in coming))
+    return sorted(kinds, key=lambda kind: silent_first and change.types[kind].binds_port)
+
+
+def _settled(manager: ProcessManager, processes: Sequence[Process], settle: Callable[[], None]) -> list[Process]:
+    """Those that still run when all has settled: trials have ended then."""
+    settle()
     running = {instance.process for instance in manager.instances()}
     return [process for process in processes if process in running]
 
