@@ -94,7 +94,8 @@ def _proxy(route: Route) -> dict[str, Any]:
         checks: dict[str, Any] = {"passive": {"fail_duration": DOWN, "max_fails": 1}}
         if route.health:
             host, scheme = (route.domain[0], "https") if route.domain else ("localhost", "http")
-            asked = {"Host": [host], "X-Forwarded-Proto": [scheme]}  # as a visitor asks, who is not sent elsewhere
+            asked = {"Host": [route.health_host or host], "X-Forwarded-Proto": [scheme]}  # as a visitor asks
+            asked.update({name.title(): [value] for name, value in route.health_headers})
             checks["active"] = {"uri": route.health, "interval": INTERVAL, "timeout": TIMEOUT, "headers": asked}
         proxy["health_checks"] = checks
     return proxy

@@ -64,10 +64,21 @@ def _taken(files: Layout, router: Router) -> tuple[str, ...]:
     return told, "stop it, or give `router.port` another one in deploy.yaml"
 
 
-def health(spec: Spec, router: Router) -> str:
-    """The path that processes have to answer which are routed to; '' for none."""
+@message
+class Asked:
+    """The path that processes have to answer which are routed to ('' for none), and as whom they are asked."""
+
+    path: str = ""
+    host: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def health(spec: Spec, router: Router) -> Asked:
+    """How processes are asked which are routed to."""
     kind = spec.types.get(router.type)
-    return kind.health if kind and kind.health.startswith("/") else ""
+    if kind is None or not kind.health.startswith("/"):
+        return Asked()
+    return Asked(kind.health, kind.health_host, kind.health_headers)
 
 
 def site(files: Layout, spec: Spec) -> tuple[AssetFolders, ...]:
@@ -95,7 +106,7 @@ def route_of(
     files: Layout,
     router: Router,
     upstreams: tuple[Upstream, ...],
-    health: str,
+    health: Asked,
     site: tuple[AssetFolders, ...] = (),
 ) -> Route:
     """The route to these upstreams; a static `site` comes after the assets, which are more special."""
@@ -105,7 +116,9 @@ def route_of(
         domain=router.domain,
         port=router.port,
         upstreams=upstreams,
-        health=health,
+        health=health.path,
+        health_host=health.host,
+        health_headers=health.headers,
         assets=routing.folders(router, [f"{files.run}/{ASSETS}/{number}" for number in range(EARLIER + 1)]) + site,
         maintenance=maintenance(files),
     )

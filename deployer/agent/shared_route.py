@@ -50,7 +50,8 @@ def put_route(request: requests.PutRoute, host: Host) -> requests.RoutePut:
     upstreams = shares.upstreams(request.hosts)
     if not upstreams and (known is None or not known.router.host):  # the first ones are still to come
         return requests.RoutePut(changed=False)
-    route = routing.route_of(files, request.router, upstreams, request.health)
+    asked = routing.Asked(request.health, request.health_host, request.health_headers)
+    route = routing.route_of(files, request.router, upstreams, asked)
     wanted = Routed(request.router, route, tuple(request.hosts.items()))
     served = routing.serving_assets(files)
     assets = [*served]

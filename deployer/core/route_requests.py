@@ -31,6 +31,8 @@ class PutRoute:
     version: int
     hosts: dict[str, tuple[Upstream, ...]]
     health: str = ""
+    health_host: str = ""
+    health_headers: tuple[tuple[str, str], ...] = ()
     up: bool = False
     patience: float = 0.0
 

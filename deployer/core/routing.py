@@ -102,7 +102,8 @@ class AssetFolders:
 class Route:
     """What one target of one app wants of its router.
 
-    `health` is a path that has to answer, asked where there are several upstreams ('' for none).  Without `upstreams`,
+    `health` is a path that has to answer, asked where there are several upstreams ('' for none), for `health_host` ('':
+    the first domain) and with `health_headers`.  Without `upstreams`,
     as in maintenance, the router answers 503.
     """
 
@@ -114,6 +115,8 @@ class Route:
     health: str = ""
     assets: tuple[AssetFolders, ...] = ()
     maintenance: Optional[Maintenance] = None
+    health_host: str = ""
+    health_headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def closed(self) -> Optional[Maintenance]:

@@ -81,6 +81,8 @@ class Front:
                 version=spec.version,
                 hosts=dict(hosts),
                 health=kind.health if kind and kind.health.startswith("/") else "",
+                health_host=kind.health_host if kind else "",
+                health_headers=kind.health_headers if kind else (),
                 up=up,
                 patience=min(PATIENCE, kind.stop_timeout) if kind else 0.0,
             ),

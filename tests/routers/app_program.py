@@ -22,6 +22,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if self.path == "/secure" and headers.get("x-forwarded-proto") != "https":
             self.send_response(301)
             self.send_header("Location", "https://localhost/up")
+        elif self.path == "/secure" and (headers["host"], headers.get("x-key")) != ("shop.example", "k"):
+            self.send_response(403)
         else:
             self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

@@ -137,9 +137,13 @@ def test_an_upstream_that_comes_back_is_used_again(program, router, one, two):
 
 
 def test_a_health_path_is_asked_as_visitors_are(program, files, one, two):
-    """An app that sends everybody to https is well, though this port is plain: somebody else speaks TLS before it."""
+    """An app that sends everybody to https is well, though this port is plain: somebody else speaks TLS before it.
+
+    It may answer to its own domain only, and to who knows a key.
+    """
     router = router_of(files, program.router(domain=("localhost",)))
-    router.put(a_route(program, one, two, domain=("localhost",), health="/secure"))
+    own = {"health_host": "shop.example", "health_headers": (("x-key", "k"),)}
+    router.put(a_route(program, one, two, domain=("localhost",), health="/secure", **own))
     end = time.monotonic() + 7  # longer than the time between two checks
     while time.monotonic() < end:
         assert get(program.port).status == 200
