@@ -42,9 +42,10 @@ def detach(request: requests.Detach, host: Host) -> requests.Detached:
         raise NotFound(f"v{spec.version} has a process type `{KIND}`, as one-off processes are called", hint=hint)
     _check_command(request.argv, spec, files)
     patience = kind.stop_timeout if kind else ProcessType.stop_timeout
+    signal = kind.stop_signal if kind else ProcessType.stop_signal
     unit = unit_setup.user(files) == os.geteuid()
     one = oneoffs.OneOff(
-        request.number, spec.version, request.argv, request.type, patience, unit, time.time(), request.by
+        request.number, spec.version, request.argv, request.type, patience, unit, time.time(), request.by, signal
     )
     folder = oneoffs.folder(files, one.number)
     _link(host.program, f"{folder}/agent.pyz")
@@ -63,7 +64,7 @@ def detach(request: requests.Detach, host: Host) -> requests.Detached:
 
 
 def end_one_off(request: requests.EndOneOff, host: Host) -> requests.OneOffEnded:
-    """End it as its manager ends a process: SIGTERM to all of it, SIGKILL to what is left after its stop_timeout."""
+    """End it as its manager ends a process: its stop_signal to all of it, SIGKILL to what is left after a while."""
     files = host.files
     one = oneoffs.read(files, request.number)
     if one is None:
@@ -102,6 +103,7 @@ def _start_unit(files: Layout, one: oneoffs.OneOff, kind: ProcessType | None) ->
         f"WorkingDirectory={oneoffs.folder(files, one.number)}",
         f"ExecStopPost=-+{program} ended {files.app} {files.target}",
         f"TimeoutStopSec={max(unit_files.SHORTEST, one.stop_timeout):g}",
+        *unit_files.stopping(one.stop_signal),
         "UMask=0077",
         f"SyslogIdentifier={name[: -len('.service')]}",
         "LogRateLimitIntervalSec=0",
@@ -155,7 +157,7 @@ def _end_kept(files: Layout, one: oneoffs.OneOff) -> None:
     if known:
         record = Started(
             pid=known["pid"], ticks=known["ticks"], boot=known["boot"], at=known["at"], starts=1, port=0,
-            stop_timeout=one.stop_timeout, marks=oneoffs.marks(files, one),
+            stop_timeout=one.stop_timeout, marks=oneoffs.marks(files, one), stop_signal=one.stop_signal,
         )  # fmt: skip
         if not leftovers.end(record):
             raise RunFailed(f"{one.name} cannot be ended", hint="`deploy ps` shows what runs")

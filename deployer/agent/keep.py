@@ -19,6 +19,7 @@ from deployer.agent import child, oneoffs, procfs
 from deployer.agent.environment import PATH
 from deployer.agent.layout import Layout
 from deployer.agent.python import interpreter
+from deployer.core.signals import signal_number
 
 LARGEST = 10 << 20  # bytes of a log before it is rotated, as supervisord does it for the formation
 BACKUPS = 3
@@ -47,7 +48,7 @@ def keep(files: Layout, one: oneoffs.OneOff) -> None:
         start_new_session=True,
     )
     _note_start(folder, process.pid)
-    signal.signal(signal.SIGTERM, lambda *_: _pass_on(process))
+    signal.signal(signal.SIGTERM, lambda *_: _pass_on(process, signal_number(one.stop_signal)))
     with contextlib.closing(Log(oneoffs.log(files, one))) as log:
         _relay(process, log)
     oneoffs.end(files, one, oneoffs.sentence(one, *oneoffs.words(process.wait())))
@@ -99,9 +100,9 @@ def _relay(process: subprocess.Popen[bytes], log: Log) -> None:
             return
 
 
-def _pass_on(process: subprocess.Popen[bytes]) -> None:
+def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, number)
 
 
 def _note_start(folder: str, pid: int) -> None:

@@ -83,6 +83,7 @@ def launch(
     if before is not None:
         _end(before)
         lives = {} if scheduled else _lives(root, key, before, by_systemd=holds_back)
+    lives["stop_signal"] = known.get("stop_signal", started.TERM)  # a release of an older deployer has no such thing
     started.write(root, key, port=port, stop_timeout=stop_timeout, marks=marked, before=before, **lives)
     variables = read(f"{release}/env")
     if known.get("files"):  # a release of an older deployer has no such thing
@@ -198,8 +199,9 @@ def _handed(root: str, spec: Any, known: Mapping[str, Any], key: str, trial: int
 
 def _forget_inherited(first: int) -> None:
     """Default signals, nothing on stdin, no other descriptor: whoever started us has left nothing of its own."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     nothing = os.open("/dev/null", os.O_RDONLY)
     os.dup2(nothing, 0)

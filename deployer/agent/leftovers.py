@@ -48,9 +48,18 @@ def signal(record: Started, number: int, *, group: bool = True) -> bool:
     return bool(found)
 
 
+def stopping(record: Started) -> int:
+    """The signal that tells the process to stop."""
+    if record.stop_signal == "TERM":
+        return TERM
+    from deployer.core.signals import signal_number  # noqa: PLC0415 - few have another
+
+    return signal_number(record.stop_signal)
+
+
 def end(record: Started) -> bool:
-    """SIGTERM, and SIGKILL after the process's stop_timeout; whether nothing of the group is left."""
-    if not signal(record, TERM):
+    """Its stop_signal, and SIGKILL after its stop_timeout; whether nothing of the group is left."""
+    if not signal(record, stopping(record)):
         return True
     patience = time.monotonic() + record.stop_timeout
     while time.monotonic() < patience + GRACE:

@@ -60,7 +60,7 @@ class ProcessManager(Protocol):
         ...
 
     def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
-        """End these for good: SIGTERM to the process group, SIGKILL to all of it after `stop_timeout`, an event then.
+        """End these for good: `stop_signal` to the group, SIGKILL to all of it after `stop_timeout`, an event then.
 
         With `wait`, returns when nothing of them is left: those of them that had to be killed.
         """

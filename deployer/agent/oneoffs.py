@@ -53,6 +53,7 @@ class OneOff:
     unit: bool
     at: float
     by: str
+    stop_signal: str = "TERM"
 
     @property
     def name(self) -> str:

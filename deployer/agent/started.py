@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
+TERM = "TERM"
 DIRECTORY, EXITS = "run/processes", "run/exits"
 SCHEDULED = "scheduled-"
 
@@ -25,10 +26,13 @@ class Started:
     """A process that a launcher started: `starts` counts how often since it was told to run.
 
     `quick` counts its lives up to this one that were short, without a long one between them; `ended` says how the one
-    before ended.
+    before ended; `stop_signal` tells it to end.
     """
 
-    __slots__ = ("at", "boot", "ended", "marks", "pid", "port", "quick", "starts", "stop_timeout", "ticks")
+    __slots__ = (
+        *("at", "boot", "ended", "marks", "pid", "port"),
+        *("quick", "starts", "stop_signal", "stop_timeout", "ticks"),
+    )
 
     def __init__(
         self,
@@ -43,8 +47,9 @@ class Started:
         marks: list[str],
         quick: int = 0,
         ended: str = "",
+        stop_signal: str = TERM,
     ) -> None:
-        self.quick, self.ended = quick, ended
+        self.quick, self.ended, self.stop_signal = quick, ended, stop_signal
         self.pid, self.ticks, self.boot, self.at = pid, ticks, boot, at
         self.starts, self.port, self.stop_timeout, self.marks = starts, port, stop_timeout, marks
 
@@ -98,6 +103,7 @@ def write(
     before: Optional[Started],
     quick: int = 0,
     ended: str = "",
+    stop_signal: str = TERM,
 ) -> None:
     """Record this very process, which is about to become the app's, after `before`."""
     own = procfs.stat(os.getpid())
@@ -113,6 +119,8 @@ def write(
         "quick": quick,
         "ended": ended,
     }
+    if stop_signal != TERM:  # an older launcher would take no record that says more than it knows
+        record["stop_signal"] = stop_signal
     folder = f"{root}/{DIRECTORY}"
     os.makedirs(folder, mode=0o700, exist_ok=True)
     part = f"{folder}/.tmp-{name}"  # one launcher at a time: no other name is needed
@@ -157,7 +165,8 @@ def _how(status: int, *, want_of_memory: bool) -> str:
 def _parse(path: str) -> Optional[Started]:
     try:
         with open(path, encoding="utf-8") as file:
-            return Started(**json.load(file))
+            known = json.load(file)
+            return Started(**{name: known[name] for name in Started.__slots__ if name in known})
     except (OSError, ValueError, TypeError):
         return None
 

@@ -256,7 +256,7 @@ class Supervisor:
     def _terminate(self, key: str, *, group: bool = True) -> None:
         record = started.read(self._root, key)
         if record is not None:
-            leftovers.signal(record, leftovers.TERM, group=group)
+            leftovers.signal(record, leftovers.stopping(record), group=group)
 
     def _known(self) -> dict[str, Any]:
         return {process["group"]: process for process in self._client.call("getAllProcessInfo")}

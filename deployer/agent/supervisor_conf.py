@@ -50,7 +50,7 @@ autostart=true
 autorestart=true
 startsecs={startsecs}
 startretries=1000000000
-stopsignal=TERM
+stopsignal={stopsignal}
 stopwaitsecs={stopwaitsecs}
 stopasgroup=true
 killasgroup=true
@@ -92,6 +92,7 @@ def process(wanted: Process, kind: ProcessType, *, python: str) -> bytes:
         number=wanted.number,
         port=wanted.port,
         startsecs=max(1, math.ceil(kind.healthy_time)),
+        stopsignal=kind.stop_signal,
         stopwaitsecs=max(1, math.ceil(kind.stop_timeout)),
         log=log(wanted),
     ).encode()

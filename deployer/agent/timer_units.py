@@ -144,7 +144,8 @@ class Timers:
             end=unit_files.END,
             stop=stop,
             hundredths=int(stop * 100),
-            more=unit_files.bounds(self._files, kind, of_the_system=system, hardened=self._units.shields()),
+            more="".join(f"{line}\n" for line in unit_files.stopping(kind.stop_signal))
+            + unit_files.bounds(self._files, kind, of_the_system=system, hardened=self._units.shields()),
         ).encode()
 
     def _timer(self, kind: ProcessType) -> bytes:

@@ -18,6 +18,7 @@ from typing import Optional
 from deployer.agent.layout import Layout
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
+from deployer.core.signals import TERM
 
 WANTED, EXITS = "run/systemd", "run/exits"
 PROGRAM, END = "run/systemd/boot.pyz", "run/systemd/ended.sh"
@@ -158,7 +159,8 @@ def template(
         python=word(python),
         stop=stop,
         hundredths=int(stop * 100),
-        more="".join(f"{line}\n" for line in _handed(files, kind, has_socket=has_socket))
+        more="".join(f"{line}\n" for line in stopping(kind.stop_signal))
+        + "".join(f"{line}\n" for line in _handed(files, kind, has_socket=has_socket))
         + bounds(files, kind, of_the_system=of_the_system, hardened=hardened),
     ).encode()
 
@@ -167,6 +169,11 @@ def bounds(files: Layout, kind: ProcessType, *, of_the_system: bool, hardened: b
     """The lines of a service that bound what a process of this type may use and touch."""
     shield = _hardening(str(files.root), kind, of_the_system=of_the_system) if hardened else []
     return "".join(f"{line}\n" for line in [*_limits(kind), *shield])
+
+
+def stopping(signal: str) -> list[str]:
+    """How a service is told to stop, where that is not SIGTERM, and that an end by it is none of a crash."""
+    return [] if signal == TERM else [f"KillSignal=SIG{signal}", f"SuccessExitStatus=SIG{signal}"]
 
 
 def _handed(files: Layout, kind: ProcessType, *, has_socket: bool) -> list[str]:

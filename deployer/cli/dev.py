@@ -46,7 +46,7 @@ def dev(
     development.check_ports(planned)
     together = Together(call.screen)
     for process in planned:
-        environ = {**call.environ, **process.variables}
-        together.add(process.name, process.command, environ, str(development.app_folder(settings).absolute()))
+        environ, folder = {**call.environ, **process.variables}, str(development.app_folder(settings).absolute())
+        together.add(process.name, process.command, environ, folder, stop_signal=process.stop_signal)
     call.progress.stop()
     return together.run()

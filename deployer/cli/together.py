@@ -6,6 +6,7 @@ terminal or a reader that is gone ends them as Ctrl-C does.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Mapping
@@ -15,7 +16,9 @@ from honcho.manager import KILL_WAIT, Manager  # type: ignore[import-untyped]
 from honcho.printer import Printer  # type: ignore[import-untyped]
 
 from deployer.cli.display.screen import Screen
+from deployer.core.signals import TERM, signal_number
 
+KILL = "KILL"
 SOON = 0.05  # seconds until a process that was just begun has said so
 
 
@@ -45,10 +48,12 @@ class Together(Manager):  # type: ignore[misc]
     def __init__(self, screen: Screen) -> None:
         super().__init__(Printer(Output(screen)))
         self._owner = os.getpid()
+        self._stop_signals: dict[str, str] = {}
 
-    def add(self, name: str, command: str, environ: Mapping[str, str], folder: str) -> None:
+    def add(self, name: str, command: str, environ: Mapping[str, str], folder: str, *, stop_signal: str = TERM) -> None:
         """One more; `command` is given to a shell as it is."""
         self.add_process(name, command, env=dict(environ), cwd=folder)
+        self._stop_signals[name] = stop_signal
 
     def run(self) -> int:
         """Run all of them until one ends, or the caller wants to end them; the exit code of that."""
@@ -60,7 +65,7 @@ class Together(Manager):  # type: ignore[misc]
         return 128 - code if code < 0 else code
 
     def terminate(self) -> None:
-        """SIGTERM to all, and SIGKILL after a while to those that are left."""
+        """Its stop_signal to each, and SIGKILL after a while to those that are left."""
         if os.getpid() != self._owner or self._terminating:  # the processes that wait for ours have our handlers first
             return
         if not self._all_started():
@@ -68,6 +73,14 @@ class Together(Manager):  # type: ignore[misc]
             return
         super().terminate()
         self._after(KILL_WAIT, self.kill)
+
+    def _killall(self, force: bool = False) -> None:
+        for name, process in self._processes.items():
+            if "returncode" not in process:
+                told = KILL if force else self._stop_signals[name]
+                self._system_print(f"sending SIG{told} to {name} (pid {process['pid']})\n")
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process["pid"], signal_number(told))
 
     @staticmethod
     def _after(seconds: float, then: Any) -> None:

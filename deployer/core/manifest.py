@@ -84,6 +84,7 @@ class ProcessType:
     `update` says how a new release takes
     the place of the old one (core/strategy.py), `once` that the whole target has one process at most, `listen` whether
     it is given a `socket` that outlives releases or binds its `port` itself, `schedule` when it runs, '' for always.
+    `stop_signal` (TERM, QUIT …) tells it to stop.
     """
 
     name: str
@@ -108,6 +109,7 @@ class ProcessType:
     expose: str = ""
     health_host: str = ""
     health_headers: tuple[tuple[str, str], ...] = ()
+    stop_signal: str = "TERM"
 
 
 @message

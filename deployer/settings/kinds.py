@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from deployer.core import duration
+from deployer.core import duration, signals
 from deployer.settings.mistakes import Mistakes, shown, step
 from deployer.settings.reader import Node
 
@@ -129,6 +129,21 @@ class Choice(_Leaf):
     def read(self, node: Node, at: str, mistakes: Mistakes) -> Any:
         """The word."""
         return node.text if node.text in self.words else _wrong(self, node, at, mistakes, meant=self.words)
+
+
+@dataclass(frozen=True)
+class Signal(_Leaf):
+    """The name of a signal that tells a process to stop: `QUIT`, `SIGQUIT`, `sigquit`."""
+
+    @property
+    def expected(self) -> str:
+        """`TERM, INT … or WINCH`."""
+        return f"{', '.join(signals.STOPPING[:-1])} or {signals.STOPPING[-1]}"
+
+    def read(self, node: Node, at: str, mistakes: Mistakes) -> Any:
+        """The name as `core.signals` has it."""
+        name = node.text.upper().removeprefix("SIG") if isinstance(node.value, str) else ""
+        return name if name in signals.STOPPING else _wrong(self, node, at, mistakes, meant=signals.STOPPING)
 
 
 @dataclass(frozen=True)

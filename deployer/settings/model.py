@@ -39,6 +39,7 @@ class ProcessSettings:
     port: int = 0
     boot_timeout: float = ProcessType.boot_timeout
     stop_timeout: float = ProcessType.stop_timeout
+    stop_signal: str = ""
     healthy_time: float = ProcessType.healthy_time
     update: str = ProcessType.update
     memory: str = ""

@@ -8,7 +8,7 @@ from deployer.core import health as health_
 from deployer.core import limits, strategy
 from deployer.core.errors import SettingsError
 from deployer.core.manifest import ProcessType
-from deployer.core.plain import takes_socket
+from deployer.core.plain import stop_signal, takes_socket
 from deployer.core.procfile import CONSOLE, RELEASE
 from deployer.settings.mistakes import did_you_mean
 from deployer.settings.model import ProcessSettings, Settled
@@ -52,6 +52,7 @@ def _type(name: str, command: str, given: ProcessSettings | None) -> ProcessType
         port=given.port,
         boot_timeout=given.boot_timeout,
         stop_timeout=given.stop_timeout,
+        stop_signal=given.stop_signal or stop_signal(command),
         healthy_time=given.healthy_time,
         update=given.update,
         memory=limits.size(given.memory) or 0,

@@ -19,7 +19,7 @@ from deployer.core.release import SharedPath
 from deployer.settings import hosts, router
 from deployer.settings.assets import Assets
 from deployer.settings.hosts import Hosts
-from deployer.settings.kinds import Boolean, Choice, Duration, Found, Key, ListOf, MapOf, Number, Record, Text
+from deployer.settings.kinds import Boolean, Choice, Duration, Found, Key, ListOf, MapOf, Number, Record, Signal, Text
 from deployer.settings.model import (
     CommandSource,
     ConfigSettings,
@@ -168,7 +168,10 @@ PROCESS = (
     Key("port", Number(1, LAST_FIRST_PORT), "given, and kept for good",
         "the first of the type's hundred ports: that of its first process; each further one has the next"),
     Key("boot_timeout", Duration("1s", "1h"), "60s", "how long a process may take to come up"),
-    Key("stop_timeout", Duration("0s", "24h"), "30s", "the time from SIGTERM to SIGKILL"),
+    Key("stop_timeout", Duration("0s", "24h"), "30s", "the time from `stop_signal` to SIGKILL"),
+    Key("stop_signal", Signal(), "TERM, but for a few programs (see below)",
+        "the signal that tells a process to finish what it is at and to end: TERM, INT, QUIT, HUP, USR1, USR2 or "
+        "WINCH"),
     Key("healthy_time", Duration("0s", "10m"), "3s",
         "how long a process has to stay up and healthy, from its first answer on, before the run is confirmed"),
     Key("update", Choice(strategy.CHOICES), strategy.AUTO,

@@ -17,6 +17,7 @@ from deployer.core import dotenv, plain, procfile
 from deployer.core.errors import BuildFailed, SettingsError, UsageError
 from deployer.core.formation import FIRST_PORT, LAST_PORT, MOST, TYPE_STEP, no_such_type
 from deployer.core.manifest import ProcessType
+from deployer.core.signals import TERM
 from deployer.settings import Settings
 
 PROCFILE, ENV = "Procfile", ".env"
@@ -27,13 +28,14 @@ ALL = "all"  # Foreman's word for every type
 class Planned:
     """A process that is to run: `web.1`, its command for a shell, and what its environment has besides the caller's.
 
-    `binds` is whether it is known to listen on its port.
+    `binds` is whether it is known to listen on its port, `stop_signal` tells it to end.
     """
 
     name: str
     command: str
     variables: Mapping[str, str]
     binds: bool
+    stop_signal: str = TERM
 
 
 def app_folder(settings: Settings) -> Path:
@@ -102,6 +104,7 @@ def processes(
             plain.direct(kind.command),
             {**variables, "PORT": str(port + TYPE_STEP * place + number - 1), "PS": f"{kind.name}.{number}"},
             kind.binds_port,
+            kind.stop_signal,
         )
         for place, kind in enumerate(kinds)
         for number in range(1, formation.get(kind.name, 0) + 1)

@@ -25,6 +25,17 @@ if len(sys.argv) == 1:
 print("up", os.getpid(), flush=True)
 time.sleep(600)
 """
+TOLD_OTHERWISE = """\
+import signal, sys, time
+def told(number, _):
+    print("told by", number, flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for name in sys.argv[1:]:
+    signal.signal(signal.Signals[f"SIG{name}"], told)
+print("up", flush=True)
+time.sleep(600)
+"""
 pytestmark = in_plain_and_odd_folders
 
 
@@ -126,6 +137,20 @@ def test_a_killed_process_comes_back_without_its_old_children(manager, files):
     assert one(manager, web).reason.startswith("was killed by SIGKILL")
     assert children
     assert not [pid for pid in children if procfs.started(pid)]
+
+
+def test_a_process_is_told_to_stop_by_the_signal_of_its_type(manager, files):
+    web = a_type("web", "exec python3 app.py QUIT", stop_timeout=20, stop_signal="QUIT")
+    worker = a_type("worker", "exec python3 app.py", stop_timeout=20, stop_signal="USR1")  # it dies of that
+    types = a_release(files, 1, web, worker, program={"app.py": TOLD_OTHERWISE})
+    both = [Process(1, "web", 1, 5000), Process(1, "worker", 1, 5100)]
+    manager.start(both, types)
+    wait_for(lambda: all(b"up" in manager.tail(process, 5) for process in both))
+    begun = time.monotonic()
+    assert manager.stop(both) == []
+    assert time.monotonic() - begun < 15
+    assert b"told by 3" in manager.tail(both[0], 5)
+    assert manager.instances() == alone(files) == []
 
 
 def test_a_process_that_ignores_sigterm_ends_with_its_whole_group(manager, files):

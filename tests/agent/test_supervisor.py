@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.agent import procfs, started, supervisor_conf
+from deployer.agent import leftovers, procfs, started, supervisor_conf
 from deployer.agent.layout import Layout
 from deployer.agent.managers import STOPPED, STOPPING, UP
 from deployer.agent.supervisor import Supervisor
@@ -251,6 +253,27 @@ def test_a_cut_at_every_word_is_mended_by_the_next_command(files, types, tmp_pat
             assert sorted(of_the_target(files)) == sorted([*daemons(files), one(manager, WEB).pid]), point
     finally:
         manager.shutdown()
+
+
+def test_what_a_crash_leaves_behind_is_told_to_end_by_the_signal_of_its_type(manager, files):
+    asked = files.run / "asked"
+    child = f"trap '' TERM; trap 'touch {asked}; exit' USR1; echo child up; exec 2>&-; while :; do sleep 0.1; done"
+    web = a_type("web", f"sh -c {shlex.quote(child)} & exec sleep 600", stop_timeout=20, stop_signal="USR1")
+    types = a_release(files, 1, web)
+    manager.start([WEB], types)
+    wait_for(lambda: b"child up" in manager.tail(WEB, 5))
+    os.kill(one(manager, WEB).pid, signal.SIGKILL)
+    wait_for(lambda: manager.tail(WEB, 9).count(b"child up") == 2)
+    assert asked.exists()
+
+
+def test_a_record_of_another_version_is_read(files, types):
+    done = {"pid": 1, "ticks": 2, "boot": "b", "at": 1.0, "starts": 1, "port": 5000, "stop_timeout": 3, "marks": []}
+    (files.run / "processes").mkdir()
+    (files.run / "processes" / "v1-web-1.json").write_text(json.dumps({**done, "of a later one": 1}))
+    record = started.read(str(files.root), "v1-web-1")
+    assert record is not None
+    assert (record.pid, record.stop_signal, leftovers.stopping(record)) == (1, "TERM", signal.SIGTERM)
 
 
 def test_the_hosts_own_supervisord_is_never_used_and_it_is_said_what_to_do(tmp_path, monkeypatch):

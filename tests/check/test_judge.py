@@ -64,3 +64,11 @@ def test_every_row_that_fails_says_what_to_change_and_which_factor_it_is():
     for row in said(start=DOWN) + said(stopped=None, cut=Cut(1, ["got half an answer"]), logs=["x.log"]):
         assert row.factor == FACTORS[row.check]
         assert bool(row.advice) == (row.result == "fail")
+
+
+def test_the_signal_of_the_type_is_named():
+    kind = ProcessType("web", "uwsgi", binds_port=True, stop_timeout=4, stop_signal="INT")
+    rows = {row.check: row for row in said(kind, stopped=None, cut=Cut(1, ["got half an answer"]))}
+    assert rows["stop"].found == "went on 4 s after SIGINT, and was killed"
+    assert "`stop_signal:`" in rows["stop"].advice
+    assert rows["requests"].found == "1 of 1 under way at SIGINT got half an answer"

@@ -183,6 +183,20 @@ def test_a_worker_that_ends_well_when_it_is_asked_to_is_told_so(tree):
     assert "worker.1 stopped (rc=0)" in written
 
 
+def test_each_is_asked_to_end_by_the_signal_of_its_type(tree):
+    program = "import signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    program += "signal.signal(signal.SIGUSR1, lambda *_: sys.exit(0))\nopen('at', 'w').write('0\\n')\ntime.sleep(100)\n"
+    (tree / "worker.py").write_text(program)
+    (tree / "Procfile").write_text(f"worker: {sys.executable} worker.py\n")
+    (tree / "deploy.yaml").write_text("app: shop\nprocesses: {worker: {stop_signal: USR1}}\n")
+    running = started(tree)
+    pids(tree, "at")
+    running.send_signal(signal.SIGINT)
+    written, _ = running.communicate(timeout=30)
+    assert "sending SIGUSR1 to worker.1" in written
+    assert "worker.1 stopped (rc=0)" in written
+
+
 def test_names_are_in_colour_on_a_terminal_alone(tree):
     (tree / "Procfile").write_text("web: echo hello\n")
     terminal = Terminal([*MAIN, "dev"], cwd=tree)

@@ -161,15 +161,20 @@ def test_the_death_of_its_keeper_is_told(shipped):
     assert gone(pid)
 
 
-def test_it_has_the_limit_of_open_files_of_the_type_that_as_names(deployed, tiny):
+def test_it_has_the_limit_of_open_files_and_the_stop_signal_of_the_type_that_as_names(deployed, tiny):
     text = (tiny.folder / "deploy.yaml").read_text()
-    tiny.settings(text.replace("worker: {", "worker: {files: 77, "))
+    tiny.settings(text.replace("worker: {", "worker: {files: 77, stop_signal: USR1, "))
     deployed.deploy("ship")
     limit = ["--", "sh", "-c", "ulimit -n"]
     assert deployed.deploy("exec", "--as", "worker", *limit) == "77"
     assert deployed.deploy("exec", *limit) != "77"
     deployed.deploy("exec", "-d", "--as", "worker", *limit)
     eventually(lambda: deployed.deploy("logs", "run.1") == "run.1 | 77", what="its limit")
+    told = "trap '' TERM; trap 'exit 7' USR1; echo begun; while :; do sleep 0.1; done"
+    deployed.deploy("exec", "-d", "--as", "worker", "--", "sh", "-c", told)
+    eventually(lambda: "begun" in deployed.deploy("logs", "run.2"), what="its word")
+    (ended,) = deployed.json("exec", "--stop", "run.2")["processes"]
+    assert ended["ended"].startswith("exited with code 7 ")
     assert "worker" in deployed.run("exec", "--as", "clock", *limit).err
     assert deployed.run("exec", "--as", "clock", *limit).code == 3
 

@@ -11,8 +11,8 @@ import pytest
 def released(deployed, tiny):
     """The tiny app, its release made; it has a type with limits and one that runs at its times."""
     text = (tiny.folder / "deploy.yaml").read_text()
-    more = "  report: {command: echo report, schedule: '0 3 * * *'}\n"
-    tiny.settings(text.replace("  worker: {", f"{more}  worker: {{memory: 300M, cpu: 50%, "))
+    more = "  report: {command: echo report, schedule: '0 3 * * *', stop_signal: INT}\n"
+    tiny.settings(text.replace("  worker: {", f"{more}  worker: {{memory: 300M, cpu: 50%, stop_signal: sigquit, "))
     deployed.deploy("release")
     return deployed
 
@@ -47,6 +47,10 @@ def test_every_file_stands_where_it_belongs_on_the_host(released, tmp_path):
     assert f"MemoryMax={300 << 20}\n" in worker
     assert f"{root}/run/systemd/worker@%i" in worker
     assert "current" not in worker
+    assert "KillSignal=SIGQUIT\n" in worker
+    report = next(path for name, path in found.items() if name.endswith("report@scheduled.service")).read_text()
+    assert "KillSignal=SIGINT\n" in report
+    assert "KillSignal" not in next(path for name, path in found.items() if name.endswith("web@.service")).read_text()
     assert not (released.root / "run/systemd").exists()
 
 

@@ -1,5 +1,8 @@
 """The Procfile, the pack's conventions and `processes:` make the process types."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from deployer.core.errors import SettingsError
@@ -30,6 +33,52 @@ def test_limits_and_what_may_be_written_reach_the_process_type():
 def test_a_limit_that_is_none_is_refused(wrong):
     with pytest.raises(SettingsError, match=wrong.partition(":")[0]):
         parse(f"app: a\nprocesses: {{web: {{{wrong}}}}}")
+
+
+@pytest.mark.parametrize("written", ["QUIT", "SIGQUIT", "quit", "SigQuit", "'QUIT'"])
+def test_a_stop_signal_is_written_as_people_write_it(written):
+    given = parse(f"app: a\nprocesses: {{web: {{stop_signal: {written}}}}}").processes
+    (web,) = settle({"web": "uwsgi app.ini"}, given, {}).processes
+    assert web.stop_signal == "QUIT"
+
+
+@pytest.mark.parametrize("wrong", ["KILL", "SIGKILL", "15", "''", "TERMINATE", "true"])
+def test_a_stop_signal_that_is_none_is_refused(wrong):
+    with pytest.raises(SettingsError, match="stop_signal: expected TERM, INT, QUIT, HUP, USR1, USR2 or WINCH, not"):
+        parse(f"app: a\nprocesses: {{web: {{stop_signal: {wrong}}}}}")
+
+
+def told_to_stop_by(command):
+    (web,) = settle({"web": command}, {}, {}).processes
+    return web.stop_signal
+
+
+def test_programs_are_told_to_stop_as_the_reference_says():
+    page = (Path(__file__).parents[2] / "docs/reference/deploy-yaml.md").read_text()
+    section = page.partition("### stop_signal")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:3] for line in section.splitlines() if re.match(r"\|.*\| [A-Z1]+ \|", line)]
+    assert len(rows) > 8
+    for programs, wanted in rows:
+        for program in map(str.strip, programs.partition("…")[0].split(",")):
+            for before in ("", "exec ", "cd src && ", "A=1 B=2 ", ".venv/bin/", "bundle exec ", "uv run "):
+                assert told_to_stop_by(f"{before}{program} --port $PORT") == wanted.strip(), before + program
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("nginx -g 'daemon off;'", "QUIT"),
+        ("bin/migrate && exec uwsgi --ini app.ini", "INT"),
+        ("php-fpm8.2 -F", "QUIT"),
+        ("/usr/sbin/php-fpm7.4 --nodaemonize", "QUIT"),
+        ("httpd -f -p $PORT", "TERM"),  # busybox has one
+        ("python app.py uwsgi", "TERM"),
+        ("my-uwsgi", "TERM"),
+        ("uwsgi-top", "TERM"),
+    ],
+)
+def test_the_program_of_a_command_is_found(command, wanted):
+    assert told_to_stop_by(command) == wanted
 
 
 def test_release_and_console_are_commands_of_their_own():

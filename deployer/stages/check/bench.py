@@ -190,9 +190,10 @@ class Bench:
         return [one for one in self.members(life) if one.group != life.pid]
 
     def stop(self, life: Life, patience: float) -> float | None:
-        """SIGTERM to its group; the seconds until all of the group has ended, None if it lives on after `patience`."""
+        """The stop_signal to its group; the seconds until all of it has ended, None if it lives on after `patience`."""
         begun = time.monotonic()
-        life.signal(signal.SIGTERM)
+        record = started.read(str(self.root), life.record)
+        life.signal(leftovers.stopping(record) if record else signal.SIGTERM)
         return self.await_end(life, begun, patience)
 
     def await_end(self, life: Life, begun: float, patience: float) -> float | None:

@@ -97,28 +97,31 @@ def port(case: Case) -> Row:
 
 
 def stop(case: Case) -> Row:
-    """Does it end on SIGTERM, and how fast?"""
-    seen, kind = case.seen, case.kind
+    """Does it end on its stop_signal, and how fast?"""
+    seen, kind, told = case.seen, case.kind, f"SIG{case.kind.stop_signal}"
     if seen.stopped is None:
-        advice = "end on SIGTERM; a command with `&&` or a wrapper script has to `exec` the program or pass it on"
-        return failed("stop", kind.name, f"went on {kind.stop_timeout:g} s after SIGTERM, and was killed", advice)
-    return passed("stop", kind.name, f"ended {seen.stopped:.1f} s after SIGTERM", seen.stopped)
+        advice = (
+            f"end on {told}, or say the `stop_signal:` that it ends on; a command with `&&` or a wrapper script has to "
+            "`exec` the program or pass it on"
+        )
+        return failed("stop", kind.name, f"went on {kind.stop_timeout:g} s after {told}, and was killed", advice)
+    return passed("stop", kind.name, f"ended {seen.stopped:.1f} s after {told}", seen.stopped)
 
 
 def requests(case: Case) -> Row:
     """Are the requests finished that are under way when it is told to stop?"""
-    name, cut = case.kind.name, case.seen.cut
+    name, cut, told = case.kind.name, case.seen.cut, f"SIG{case.kind.stop_signal}"
     if cut is None:
         return skipped("requests", name, "it gives no answer in HTTP")
     if not cut.under_way:
         why = "it answered too quickly to be caught at it: name a slower path by --slow PATH"
         return skipped("requests", name, why)
     if cut.broken:
-        found = f"{len(cut.broken)} of {cut.under_way} under way at SIGTERM {cut.broken[0]}"
+        found = f"{len(cut.broken)} of {cut.under_way} under way at {told} {cut.broken[0]}"
         return failed(
-            "requests", name, found, "on SIGTERM take no more requests, finish those that were begun, then end"
+            "requests", name, found, f"on {told} take no more requests, finish those that were begun, then end"
         )
-    return passed("requests", name, f"{cut.under_way} under way at SIGTERM, all answered")
+    return passed("requests", name, f"{cut.under_way} under way at {told}, all answered")
 
 
 def writes(case: Case) -> Row:

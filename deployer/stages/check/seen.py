@@ -28,9 +28,9 @@ class Seen:
     """What was seen of a process's life; it is filled in as the life goes on.
 
     `outcome` is how a type that ends by itself ended; `address` where it answers at its port, '' where it does not.
-    `stopped` are the seconds from SIGTERM to its end, None where it had to be killed; `cut` says what became of the
-    requests, None where it speaks no HTTP; `again` is a path that is answered so quickly that one trial tells little.
-    `left` are processes that went on without it.
+    `stopped` are the seconds from its stop_signal to its end, None where it had to be killed; `cut` says what became of
+    the requests, None where it speaks no HTTP; `again` is a path that is answered so quickly that one trial tells
+    little.  `left` are processes that went on without it.
     """
 
     start: Start
@@ -128,7 +128,7 @@ def _stop(scene: Scene, life: Life, kind: ProcessType, seen: Seen) -> None:
     if not path:
         seen.stopped = scene.bench.stop(life, patience)
         return
-    seen.cut, sent = under_way.stop(life, seen.address, path, patience)
+    seen.cut, sent = under_way.stop(life, seen.address, path, kind)
     seen.stopped = scene.bench.await_end(life, sent, patience)
     seen.again = path if took < TELLING and seen.stopped is not None else ""
 
@@ -138,7 +138,7 @@ def _cut_again(scene: Scene, kind: ProcessType, seen: Seen) -> Cut:
     with scene.bench.life(scene.bench.process(kind)) as life:
         if not scene.bench.await_ready(life, kind).ready:
             return Cut(0, [])
-        cut, sent = under_way.stop(life, seen.address, seen.again, kind.stop_timeout)
+        cut, sent = under_way.stop(life, seen.address, seen.again, kind)
         scene.bench.await_end(life, sent, kind.stop_timeout)
         return cut
 

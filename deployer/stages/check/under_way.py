@@ -1,8 +1,8 @@
 """Are requests that are under way finished when a process is told to stop?
 
 Callers ask all the time, while the process is frozen (SIGSTOP) for a look: a request counts as under way if its
-connection was accepted, all of it was read, and its answer has not come.  Only then the process gets SIGTERM, and goes
-on.  What was not read yet is the process's to refuse.
+connection was accepted, all of it was read, and its answer has not come.  Only then the process gets its stop_signal,
+and goes on.  What was not read yet is the process's to refuse.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deployer.core.manifest import ProcessType
+from deployer.core.signals import signal_number
 from deployer.stages.check import connections
 from deployer.stages.check.bench import Life
 
@@ -39,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Cut:
-    """How the requests ended that were under way at SIGTERM: how many, and what went wrong with some of them."""
+    """How the requests ended that were under way at the stop_signal: how many, and what went wrong with some."""
 
     under_way: int
     broken: list[str]
@@ -166,14 +168,14 @@ def _took(address: str, port: int, path: str, patience: float) -> float:
     return min(took)
 
 
-def stop(life: Life, address: str, path: str, patience: float) -> tuple[Cut, float]:
-    """Send SIGTERM while requests are under way; how these end, and when it was sent (by the monotonic clock)."""
-    callers = Callers(address, life.process.port, path, patience)
+def stop(life: Life, address: str, path: str, kind: ProcessType) -> tuple[Cut, float]:
+    """Send the stop_signal while requests are under way; how these end, and when it was sent (monotonic clock)."""
+    callers = Callers(address, life.process.port, path, kind.stop_timeout)
     try:
         caught = _catch(life, callers)
         callers.end()
         sent = time.monotonic()
-        life.signal(signal.SIGTERM)
+        life.signal(signal_number(kind.stop_signal))
     finally:
         callers.end()
         life.signal(signal.SIGCONT)
