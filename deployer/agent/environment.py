@@ -1,8 +1,9 @@
 """Which environment does a process of a release get?  The same for processes, release command, exec and console.
 
 From the weakest to the strongest: a minimal base (behind a router with `HOST` and `BIND`, so that nobody else reaches
-the port, or the router of another host does), what the pack says, the release's config, and what only the deployment
-knows (`PORT`, `DEPLOY_*`).  The build's own programs come first on `PATH`, before a `PATH` of the config.
+the port, or the router of another host does), a Python app's `VIRTUAL_ENV`, what the pack says, the release's config,
+and what only the deployment knows (`PORT`, `DEPLOY_*`).  The build's own programs come first on `PATH`,
+before a `PATH` of the config.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # on the launcher's way: see agent/launch.py
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - behind a router on another host
+VENV = ".venv"  # as builds/packs/pythons/venv.py calls it
 SHORT = 12
 
 
@@ -37,7 +39,7 @@ def environment(
     one of its name that it lives beside (core/formation.py).
     """
     local = {} if port is None else _bound(spec, process.rpartition(".")[0], port)
-    made = {"PATH": PATH, "LANG": "C.UTF-8", **base, **local, **spec.launch.env, **variables}
+    made = {"PATH": PATH, "LANG": "C.UTF-8", **base, **local, **_active(spec, app), **spec.launch.env, **variables}
     made["PATH"] = ":".join([*(f"{app}/{folder}" for folder in spec.launch.path), made["PATH"]])
     if port is not None:
         made["PORT"] = str(port)
@@ -51,6 +53,14 @@ def working_folder(spec: Spec, app: str) -> str:
     """Where in the release's tree `app` its processes start."""
     root = getattr(spec.launch, "root", "")  # a release of an older deployer has none
     return f"{app}/{root}" if root else app
+
+
+def _active(spec: Spec, app: str) -> dict[str, str]:
+    """The virtual environment whose programs are on PATH, as activating it would say: the release's own."""
+    for folder in spec.launch.path:
+        if f"/{folder}".endswith(f"/{VENV}/bin"):
+            return {"VIRTUAL_ENV": f"{app}/{os.path.dirname(folder)}"}
+    return {}
 
 
 def behind_router(spec: Spec, kind: str) -> bool:

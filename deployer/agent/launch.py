@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 SHELL = "/bin/sh"
 UMASK = 0o022
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
+INHERITED = (
+    *(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM),
+    *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH),
+)
 NOTHING: Mapping[str, str] = {}
 
 
@@ -199,9 +203,8 @@ def _handed(root: str, spec: Any, known: Mapping[str, Any], key: str, trial: int
 
 def _forget_inherited(first: int) -> None:
     """Default signals, nothing on stdin, no other descriptor: whoever started us has left nothing of its own."""
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
+    for number in INHERITED:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     nothing = os.open("/dev/null", os.O_RDONLY)
     os.dup2(nothing, 0)

@@ -8,8 +8,9 @@ from deployer.core import health as health_
 from deployer.core import limits, strategy
 from deployer.core.errors import SettingsError
 from deployer.core.manifest import ProcessType
-from deployer.core.plain import stop_signal, takes_socket
+from deployer.core.plain import takes_socket
 from deployer.core.procfile import CONSOLE, RELEASE
+from deployer.core.stopping import stop_signal
 from deployer.settings.mistakes import did_you_mean
 from deployer.settings.model import ProcessSettings, Settled
 

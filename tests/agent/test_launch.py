@@ -123,6 +123,19 @@ def test_config_wins_over_the_pack_and_the_deployment_over_both(files):
     assert "PORT" not in environment(spec, {}, app="/r/app", process="release", port=None, base={})
 
 
+@pytest.mark.parametrize("folder", [".venv", "backend/.venv"])
+def test_a_python_app_has_its_own_virtual_environment_as_the_active_one(files, folder):
+    a_release(files, 1, a_type("web", "echo $VIRTUAL_ENV"), a_type("node", "true"), path=(f"{folder}/bin",))
+    assert launched(files, "web", "1").stdout == f"{files.release(1)}/app/{folder}\n"
+    spec = parse((files.release(1) / "release.json").read_bytes())
+    own = {"app": "/r/app", "process": "release", "port": None, "base": {}}
+    assert environment(spec, {}, **own)["VIRTUAL_ENV"] == f"/r/app/{folder}"
+    assert environment(spec, {"VIRTUAL_ENV": "/opt/own"}, **own)["VIRTUAL_ENV"] == "/opt/own"
+    a_release(files, 2, a_type("web", "true"), path=("node_modules/.bin", "bin"))
+    other = parse((files.release(2) / "release.json").read_bytes())
+    assert "VIRTUAL_ENV" not in environment(other, {}, **own)
+
+
 def _seconds(what) -> float:
     begun = time.perf_counter()
     what()
