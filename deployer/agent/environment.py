@@ -109,11 +109,16 @@ def base(user: str = "", terminal: str = "") -> dict[str, str]:
     return {**found, "TERM": terminal} if terminal else found
 
 
-def by_loopback(spec: Spec, kind: str, command: str) -> bool:
-    """Whether the socket that is given to processes of the type `kind` is reached from this host alone.
+def socket_address(spec: Spec, kind: str, command: str, said: str) -> str:
+    """Where the socket listens that is given to processes of the type `kind`; '' on every address.
 
-    What the command itself says of its address holds for the socket that it is given instead.
+    Behind a router on this host it is reached from here alone, unless the program needs the address that it would bind.
+    Else that holds which the program's configuration (`said`) or its command says.
     """
-    from deployer.core.plain import by_loopback as told  # noqa: PLC0415 - only where a socket is given
+    from deployer.core import servers  # noqa: PLC0415 - only where a socket is given
 
-    return behind_router(spec, kind) or told(command)
+    address = said or servers.address(command)
+    if behind_router(spec, kind):
+        return address or LOOPBACK
+    by_default = address == LOOPBACK and not any(word in command for word in servers.LOCAL)
+    return "" if by_default and _routed(spec, kind) else address

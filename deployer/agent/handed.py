@@ -19,17 +19,17 @@ FIRST = 3  # of the descriptors that are handed on
 BACKLOG = 4096
 CONTROL = "run/hold.sock"
 PATIENCE = 10.0
-LOOPBACK, ANY = "127.0.0.1", "::"
+ANY = "::"
 
 
 class NoSocket(OSError):
     """The process cannot be given its listening socket."""
 
 
-def listening(root: str, kind: str, *, trial: Optional[int], loopback: bool) -> int:
+def listening(root: str, kind: str, *, trial: Optional[int], address: str) -> int:
     """A descriptor of the listening socket of `kind`; of one of its own for a `trial` on that port."""
     if trial is not None:
-        return int(bound(LOOPBACK if loopback else ANY, trial).detach())
+        return int(bound(address or ANY, trial).detach())
     if os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS", "0") != "0":
         return FIRST
     return _held(root, kind)

@@ -12,7 +12,7 @@ import signal
 import sys
 
 from deployer.agent import started
-from deployer.agent.environment import base, by_loopback, environment, marks, working_folder
+from deployer.agent.environment import base, environment, marks, socket_address, working_folder
 from deployer.core.plain import direct
 from deployer.core.turn import TURN
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHELL = "/bin/sh"
 UMASK = 0o022
+SERVERS = ("gunicorn", "uvicorn", "flask", "granian", "litestar")  # those that variables tell (core/servers.py)
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 INHERITED = (
     *(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM),
@@ -96,9 +97,12 @@ def launch(
     if spec.run_as and os.getuid() == 0:
         become(spec.run_as)
     made = environment(spec, variables, app=app, process=process, port=port or None, base=base(), turn=turn)
+    made.update(handed)
+    if known.get("binds_port") and any(name in known["command"] for name in SERVERS):
+        made.update(_told(known, made))
     command = direct(known["command"])  # its pid is the program's: signals and LISTEN_PID are for that, not for a shell
     where = working_folder(spec, app)
-    execute(SHELL, ["sh", "-c", command], {**made, **handed}, where=where, keep=len(handed.get("LISTEN_FDS", "")))
+    execute(SHELL, ["sh", "-c", command], made, where=where, keep=len(handed.get("LISTEN_FDS", "")))
 
 
 def execute(program: str, arguments: list[str], made: Mapping[str, str], *, where: str, keep: int = 0) -> NoReturn:
@@ -195,10 +199,18 @@ def _handed(root: str, spec: Any, known: Mapping[str, Any], key: str, trial: int
     from deployer.agent import handed  # noqa: PLC0415 - only where something is handed on
 
     if listens:
-        handed.as_first(handed.listening(root, kind, trial=trial, loopback=by_loopback(spec, kind, known["command"])))
+        address = socket_address(spec, kind, known["command"], known.get("address", ""))
+        handed.as_first(handed.listening(root, kind, trial=trial, address=address))
     if not notifies:
         handed.tell_for_it()
     return handed.variables(root, key, known)
+
+
+def _told(known: Mapping[str, Any], made: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables by which a server that is known takes its socket, or binds PORT."""
+    from deployer.core import servers  # noqa: PLC0415 - only where its name is in the command
+
+    return servers.variables(known["command"], made, socket=known.get("listen") == "socket")
 
 
 def _forget_inherited(first: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import durable, endings, leftovers, logs, scheduled, stage, started, supervisor_conf, supervisor_end
-from deployer.agent.environment import LOOPBACK, by_loopback
+from deployer.agent.environment import socket_address
 from deployer.agent.handed import ANY
 from deployer.agent.holder import Holder
 from deployer.agent.layout import Layout
@@ -176,7 +176,7 @@ class Supervisor:
 
     def _address(self, kind: ProcessType, process: Process) -> str:
         spec = stage.spec(self._files, process.release)
-        return LOOPBACK if by_loopback(spec, kind.name, kind.command) else ANY
+        return socket_address(spec, kind.name, kind.command, kind.address) or ANY
 
     def _insist(self, word: Callable[[], None]) -> None:
         """Say `word`; where supervisord does not answer, `ensure` makes it agree with the files just as well."""

@@ -11,7 +11,7 @@ import time
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import endings, journal, procfs, scheduled, stage, started, systemd_wanted, unit_files
-from deployer.agent.environment import LOOPBACK, by_loopback
+from deployer.agent.environment import socket_address
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
 from deployer.agent.systemctl import Systemctl
@@ -168,7 +168,7 @@ class Systemd:
 
     def _address(self, release: int, kind: ProcessType) -> str:
         spec = stage.spec(self._files, release)
-        return LOOPBACK if by_loopback(spec, kind.name, kind.command) else ""
+        return socket_address(spec, kind.name, kind.command, kind.address)
 
     def _begin(self, processes: Sequence[Process], known: Mapping[str, Mapping[str, str]]) -> None:
         """Start those that do not run, nor will soon, by what is `known` of them."""

@@ -24,18 +24,21 @@ from deployer.core.message import fields
 from deployer.core.recipe import Recipe
 
 PROCFILE = "Procfile"
+LONGEST_TEXT = 1 << 20  # of a server's configuration
 
 Report = Callable[[str, str], None]  # an event's kind (`step`, `done`, `output`, `warning`) and text
-Settle = Callable[[Mapping[str, str] | None, Mapping[str, str]], tuple[tuple[ProcessType, ...], str, str]]
+Read = Callable[[str], str]
+Settle = Callable[[Mapping[str, str] | None, Mapping[str, str], Read], tuple[tuple[ProcessType, ...], str, str]]
 
 
 @dataclass(frozen=True)
 class Order:
     """What is to be built: a commit by a recipe.
 
-    `settle` makes process types, release command and console of the Procfile (None: there is none) and the pack's
-    conventions; `settings` is whatever else it depends on, for the cache's key; `required` are the variables that a
-    release must have; `starts` is whether deploy.yaml has a command that starts a process.
+    `settle` makes process types, release command and console of the Procfile (None: there is none), the pack's
+    conventions and what it reads in the build; `settings` is whatever else it depends on, for the cache's key;
+    `required` are the variables that a release must have; `starts` is whether deploy.yaml has a command that starts a
+    process.
     """
 
     source: Source
@@ -78,7 +81,9 @@ def make(order: Order, pack: Pack, tree: list[Node], room: Room) -> Made:
     point("build.checked-out")
     packed = _work(order, pack, room, root)
     point("build.packed")
-    processes, release_command, console = order.settle(declared, packed.processes)
+    processes, release_command, console = order.settle(
+        declared, packed.processes, lambda path: _text(room.tree, f"{root}/{path}")
+    )
     launch = Launch(
         pack=pack.name,
         processes=processes,
@@ -113,6 +118,15 @@ def _procfile(path: str) -> Mapping[str, str] | None:
 def app_root(recipe: Recipe, pack: Pack) -> str:
     """The folder of the tree that the pack and the commands work in, '' for its top: `build.root`, but for `static`."""
     return "" if pack.name == "static" or recipe.root == "." else recipe.root.strip("/")
+
+
+def _text(tree: str, path: str) -> str:
+    """The beginning of a text file of the build; '' where there is none, or where it is outside."""
+    real = os.path.realpath(f"{tree}/{path}")
+    if not real.startswith(f"{os.path.realpath(tree)}/") or not os.path.isfile(real):
+        return ""
+    with open(real, encoding="utf-8", errors="replace") as file:
+        return file.read(LONGEST_TEXT)
 
 
 def _work(order: Order, pack: Pack, room: Room, root: str) -> Packed:

@@ -85,6 +85,7 @@ class ProcessType:
     the place of the old one (core/strategy.py), `once` that the whole target has one process at most, `listen` whether
     it is given a `socket` that outlives releases or binds its `port` itself, `schedule` when it runs, '' for always.
     `stop_signal` (TERM, QUIT …) tells it to stop.
+    `address` is where its own configuration has it listen, as far as that holds for its socket (core/servers.py).
     """
 
     name: str
@@ -110,6 +111,7 @@ class ProcessType:
     health_host: str = ""
     health_headers: tuple[tuple[str, str], ...] = ()
     stop_signal: str = "TERM"
+    address: str = ""
 
 
 @message

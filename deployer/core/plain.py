@@ -6,10 +6,8 @@ import re
 
 _PLAIN = re.compile(
     r"[ \t]*((?:[A-Za-z_][A-Za-z0-9_]*=[^\s;&|<>(){}`]*[ \t]+)*)"
-    r"([A-Za-z0-9_./+-]+)((?:[ \t][^;&|<>(){}`\n]*)?)\Z"
+    r"([A-Za-z0-9_./+-]+)((?:[ \t](?:[^;&|<>(){}`\n]|\$\{[^;&|<>(){}`\n]*\})*)?)\Z"
 )
-_BIND = re.compile(r"(?:^|\s)(?:-b|--bind)(?:\s+|=)?['\"]?([^\s'\"]*)")
-_LOOPBACK = ("127.0.0.1:", "localhost:", "[::1]:")
 _OF_THE_SHELL = (
     " . : alias bg break case cd command continue do eval exec exit export fg for hash if read readonly return set "
     "shift source time times trap type ulimit umask unalias unset until wait while "
@@ -49,22 +47,6 @@ def served(command: str) -> str:
     words = shlex.split(command)
     path = posixpath.normpath(words[words.index("static") + 1]) if words[-1] != "static" else ".."
     return "" if path.startswith(("/", "..")) else path
-
-
-def takes_socket(command: str) -> bool:
-    """Whether it is known to take a socket that it is given in place of the one that it says it binds: gunicorn does.
-
-    One that says nothing of it may have a configuration that does, and that would not hold any longer.
-    """
-    if serves_files(command):
-        return True
-    binds = _BIND.findall(command)
-    return program(command) == "gunicorn" and len(binds) == 1 and binds[0].endswith(":$PORT")
-
-
-def by_loopback(command: str) -> bool:
-    """Whether the program is told to be reached from its own host alone."""
-    return any(bind.startswith(_LOOPBACK) for bind in _BIND.findall(command))
 
 
 def _parts(command: str) -> tuple[str, ...]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deployer.core import health as health_
-from deployer.core import limits, strategy
+from deployer.core import limits, servers, strategy
 from deployer.core.errors import SettingsError
 from deployer.core.manifest import ProcessType
-from deployer.core.plain import takes_socket
 from deployer.core.procfile import CONSOLE, RELEASE
 from deployer.core.stopping import stop_signal
 from deployer.settings.mistakes import did_you_mean
@@ -18,12 +17,15 @@ WEB = "web"  # the one type that binds a port without saying so
 
 
 def settle(
-    procfile: Mapping[str, str] | None, processes: Mapping[str, ProcessSettings], conventions: Mapping[str, str]
+    procfile: Mapping[str, str] | None,
+    processes: Mapping[str, ProcessSettings],
+    conventions: Mapping[str, str],
+    read: servers.Read = lambda _: "",
 ) -> Settled:
     """The process types, the release command and the console.
 
     `procfile` is None where there is none: then the `conventions` hold.  Its order comes first, then that of
-    `processes`.
+    `processes`.  `read` reads what a server's configuration in the build says.
     """
     commands = dict(conventions if procfile is None else procfile)
     mistakes = []
@@ -38,12 +40,14 @@ def settle(
     if mistakes:
         raise SettingsError("\n".join(mistakes), hint="add a `command:` there, or a line to the Procfile")
     release, console = commands.pop(RELEASE, ""), commands.pop(CONSOLE, "")
-    types = tuple(_type(name, command, processes.get(name)) for name, command in commands.items())
+    types = tuple(_type(name, command, processes.get(name), read) for name, command in commands.items())
     return Settled(types, release, console)
 
 
-def _type(name: str, command: str, given: ProcessSettings | None) -> ProcessType:
+def _type(name: str, command: str, given: ProcessSettings | None, read: servers.Read) -> ProcessType:
     given = given or ProcessSettings()
+    taking = None if given.schedule else servers.taking(command, read, given.port)
+    binds = name == WEB or _exposed(given) or (taking is not None and taking.unasked)
     return ProcessType(
         name=name,
         command=command,
@@ -64,10 +68,11 @@ def _type(name: str, command: str, given: ProcessSettings | None) -> ProcessType
         health_command=given.health_command,
         watchdog=given.watchdog,
         once=given.once,
-        listen=_listening(command, given),
+        listen=_listening(given, takes=binds and taking is not None),
         schedule=given.schedule,
-        binds_port=not given.schedule and (name == WEB or _exposed(given) or takes_socket(command)),
-        expose="" if given.schedule else _spoken(name, command, given),
+        binds_port=not given.schedule and binds,
+        expose="" if given.schedule else _spoken(name, given, serves=taking is not None and taking.unasked),
+        address=taking.address if taking else "",
     )
 
 
@@ -77,20 +82,20 @@ def _exposed(given: ProcessSettings) -> bool:
     return bool(given.expose or given.port or probed or given.listen == strategy.SOCKET)
 
 
-def _spoken(name: str, command: str, given: ProcessSettings) -> str:
+def _spoken(name: str, given: ProcessSettings, *, serves: bool) -> str:
     """What a type speaks at its port: `http`, `tcp`, `port` where nothing says what; '' where it has none."""
     health = given.health
     if given.expose:
         return given.expose
     if health.path == health_.TCP:
         return health_.TCP
-    if name == WEB or health.path.startswith("/") or health.host or health.headers or takes_socket(command):
+    if name == WEB or health.path.startswith("/") or health.host or health.headers or serves:
         return health_.HTTP
     return health_.PORT if _exposed(given) else ""
 
 
-def _listening(command: str, given: ProcessSettings) -> str:
-    """What `auto` means: the socket is given to a program that binds PORT and would take it instead."""
+def _listening(given: ProcessSettings, *, takes: bool) -> str:
+    """What `auto` means: a program that binds PORT is given its socket instead, where it is known to take one."""
     if given.listen == strategy.AUTO:
-        return strategy.SOCKET if not given.schedule and takes_socket(command) else strategy.PORT
+        return strategy.SOCKET if takes else strategy.PORT
     return given.listen

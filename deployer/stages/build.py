@@ -28,7 +28,7 @@ def build(project: Project, ref: str, *, report: Report) -> Build:
         source=project.source,
         commit=commit,
         recipe=said.build,
-        settle=lambda procfile, conventions: settings_.settle(procfile, said.processes, conventions),
+        settle=lambda procfile, conventions, read: settings_.settle(procfile, said.processes, conventions, read),
         required=said.config.required,
         settings=repr(sorted(said.processes.items())),
         starts=any(one.command for name, one in said.processes.items() if name not in (RELEASE, CONSOLE)),

@@ -62,7 +62,7 @@ class Repository:
         return commit
 
 
-def settle(procfile, conventions):
+def settle(procfile, conventions, _read):
     commands = dict(conventions if procfile is None else procfile)
     release = commands.pop("release", "")
     return tuple(ProcessType(name, command) for name, command in commands.items()), release, ""

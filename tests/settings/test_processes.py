@@ -219,3 +219,29 @@ def test_a_health_check_that_cannot_be_asked_is_refused(said, told):
     with pytest.raises(SettingsError) as caught:
         parse(f"app: a\nprocesses: {{web: {{health: {said}}}}}")
     assert told in caught.value.message
+
+
+def test_a_server_that_can_take_a_socket_is_given_it_unasked():
+    commands = {
+        "web": "uvicorn a:a",
+        "api": "gunicorn a:a",
+        "rpc": "uvicorn a:a",
+        "worker": "work",
+        "tick": "gunicorn a:a",
+    }
+    given = {"tick": ProcessSettings(schedule="daily")}
+    found = {kind.name: (kind.listen, kind.binds_port) for kind in settle(commands, given, {}).processes}
+    assert found == {
+        "web": ("socket", True),
+        "api": ("socket", True),  # gunicorn reads PORT by itself
+        "rpc": ("port", False),  # it has a port of its own, which others may know
+        "worker": ("port", False),
+        "tick": ("port", False),
+    }
+    (web, *_) = settle(commands, {"web": ProcessSettings(listen="port")}, {}).processes
+    assert (web.listen, web.binds_port) == ("port", True)
+
+
+def test_where_a_server_s_file_has_it_listen_is_recorded():
+    (web,) = settle({"web": "gunicorn a:a"}, {}, {}, lambda _: "bind = '127.0.0.1:8000'").processes
+    assert (web.listen, web.address) == ("socket", "127.0.0.1")
