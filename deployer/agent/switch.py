@@ -161,9 +161,9 @@ def switch(request: requests.Switch, host: Host) -> requests.Switched:
     else:
         with _undone_on_failure(host):
             _bring_up(host, ready)
-    seconds, took = time.monotonic() - ready.begun, ready.timings
+    seconds, t = time.monotonic() - ready.begun, ready.timings
     given = ready.places.ports
-    return requests.Switched(not ready.same, ready.previous, given, seconds, took.ready, took.stop, took.killed)
+    return requests.Switched(not ready.same, ready.previous, given, seconds, t.ready, t.stop, t.killed, t.gap)
 
 
 @contextlib.contextmanager

@@ -16,17 +16,20 @@ class Timings:
     """The longest times of each type since `begun` (seconds of the epoch), in seconds; who had to be `killed`.
 
     It knows when each process came up, and which types have settled in this run, so that nobody is waited for twice;
-    `trials` run still, since others are to settle at the same time (agent/rehearsal.py).
+    `trials` run still, since others are to settle at the same time (agent/rehearsal.py).  `gap` is how long a port may
+    have had nobody, from the stop of one process until the next one on it came up.
     """
 
     def __init__(self, begun: Optional[float] = None) -> None:
         self.begun = time.time() if begun is None else begun
         self.ready: dict[str, float] = {}
         self.stop: dict[str, float] = {}
+        self.gap: dict[str, float] = {}
         self.killed: list[str] = []
         self.trials: Sequence[Process] = ()
         self._up: dict[Process, tuple[int, float]] = {}
         self._settled: set[str] = set()
+        self._left: dict[int, float] = {}  # when a process began to leave its port
 
     def is_ready(self, instance: Instance) -> None:
         """A process is ready now; what was up before is not counted."""
@@ -35,6 +38,9 @@ class Timings:
 
     def came_up(self, instance: Instance, now: float) -> float:
         """When this process came up (of the monotonic clock): `now`, unless that is known already."""
+        left = self._left.pop(instance.process.port, None)
+        if left is not None:
+            _longest(self.gap, instance.process.type, now - left)
         return self._up.setdefault(instance.process, (instance.pid, now))[1]
 
     def pid(self, process: Process) -> int:
@@ -52,6 +58,7 @@ class Timings:
     def stopping(self, manager: ProcessManager, processes: Sequence[Process]) -> None:
         """Stop these, and wait for it."""
         begun = time.monotonic()
+        self._left.update({process.port: begun for process in processes})
         killed = manager.stop(processes)
         self.killed += [f"{process.name} of v{process.release}" for process in killed]
         for kind in {process.type for process in processes}:

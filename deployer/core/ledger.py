@@ -77,7 +77,8 @@ class Run:
     `formation` is that of a host which runs every type; `hosts` are the hosts that the run was for, each with what
     of it that host has (none named: every host, and all of it).  A run that is not `whole` was for some hosts of the
     target only, and leaves open what the target as such is to serve.  `times` has, for each type, how long its slowest
-    process took to be `ready` and to `stop`: `{"ready": {"web": {"host": "web1", "seconds": 1.2}}}`.
+    process took to be `ready` and to `stop`, and the longest `gap` in which nobody listened on a port that one left to
+    another: `{"ready": {"web": {"host": "web1", "seconds": 1.2}}}`.
     `failure` is the kind of what went wrong (core/errors.py); records of before have none.
     """
 

@@ -212,7 +212,7 @@ class Switched:
     """What the switch did: `changed` is false where everything was so already; `ports` as handed out.
 
     `ready` and `stop` are the longest times that processes of a type took to be up, and to stop; `killed` are those
-    that did not stop in time (`web.1 of v41`).
+    that did not stop in time (`web.1 of v41`).  `gap` is the longest time that a port had nobody who listened on it.
     """
 
     changed: bool
@@ -222,6 +222,7 @@ class Switched:
     ready: dict[str, float] = field(default_factory=dict)
     stop: dict[str, float] = field(default_factory=dict)
     killed: list[str] = field(default_factory=list)
+    gap: dict[str, float] = field(default_factory=dict)
 
 
 @message

@@ -64,10 +64,10 @@ def confirm(
 
 
 def _times(switched: Mapping[str, requests.Switched]) -> dict[str, Any]:
-    """How long the slowest process of each type took to be up, and to stop, and on which host; in seconds."""
+    """How long the slowest process of each type took to be up, to stop and to hand on its port, and where."""
     told: dict[str, Any] = {}
     for host, reply in switched.items():
-        for what, known in (("ready", reply.ready), ("stop", reply.stop)):
+        for what, known in (("ready", reply.ready), ("stop", reply.stop), ("gap", reply.gap)):
             for kind, seconds in known.items():
                 slowest = told.setdefault(what, {}).setdefault(kind, {"host": host, "seconds": seconds})
                 if seconds > slowest["seconds"]:

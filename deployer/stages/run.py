@@ -16,7 +16,7 @@ from deployer.core.ledger import FAILED, MOVE, SUCCEEDED
 from deployer.core.names import release_name
 from deployer.core.release import Spec
 from deployer.hosts.session import Session
-from deployer.stages import addresses, aftermath, balancing, drift, file_times, moving, placing, upkeep
+from deployer.stages import addresses, aftermath, balancing, drift, file_times, gap, moving, placing, upkeep
 from deployer.stages.diagnosis import advised
 from deployer.stages.events import DONE, STEP, WARNING, Event, step
 from deployer.stages.listener import Listener
@@ -124,6 +124,7 @@ def _bring_up(target: Target, wanted: Wanted, *, cause: str) -> Ran:
     """Switch every host to `wanted`; confirm by the ledger's record; read the end state back."""
     release, previous = target.ledger.release(wanted.version), target.ledger.current
     attempt = target.operator.token()
+    gap.tell(target, wanted)
     with balancing.followed(target, wanted, attempt=attempt) as front:
         switched = _switch(target, wanted, attempt=attempt, cause=cause)
         moved = front is not None and _widened(front, switched, cause=cause)

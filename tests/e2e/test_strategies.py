@@ -138,3 +138,15 @@ def test_what_does_not_stop_in_time_is_killed_though_nobody_waits(slow, tiny):
     deployed.deploy("ship")
     eventually(lambda: rows(deployed, "worker.1") == [("v2", "up")])
     assert not os.path.exists(f"/proc/{old}")
+
+
+def test_a_gap_is_told_before_it_happens_and_only_then(deployed, tiny):
+    words = "refuses requests"
+    assert words not in deployed.run("ship").err, "nobody served before"
+    tiny.say("second")
+    assert "web refuses requests for a moment while it is replaced" in deployed.run("ship").err
+    back = deployed.run("rollback")
+    assert "web refuses requests for about " in back.err, "it was measured"
+    assert words not in deployed.run("scale", "worker=2").err
+    assert words not in deployed.run("restart", "worker").err
+    assert words in deployed.run("restart", "web").err
