@@ -164,7 +164,7 @@ PROCESS = (
         "or anything else over TCP there"),
     Key("listen", Choice(("auto", "port", "socket")), "auto",
         "`socket`: the process is given its listening socket (LISTEN_FDS), which outlives releases; `port`: it binds "
-        "`PORT` itself; `auto` is `socket` for what is known to take one (gunicorn)"),
+        "`PORT` itself; `auto` is `socket` for a command that is known to take one (gunicorn, uvicorn, puma)"),
     Key("port", Number(1, LAST_FIRST_PORT), "given, and kept for good",
         "the first of the type's hundred ports: that of its first process; each further one has the next"),
     Key("boot_timeout", Duration("1s", "1h"), "60s", "how long a process may take to come up"),
