@@ -32,6 +32,7 @@ from deployer.core.route_requests import PutRoute, ReadRoute, RestoreRoute, Rout
 from deployer.core.router_requests import MaintenanceSet, RouterSeen, SetMaintenance, ShowRouter, UpstreamSeen
 from deployer.core.routing import Router
 from deployer.core.secret import Secret
+from deployer.core.switch_requests import Restore, Retire, StillUp, Switch, Switched
 from deployer.core.units import ReadUnits, Units
 
 PROTOCOL = 1
@@ -43,7 +44,7 @@ __all__ = (
     "PutAgent", "PutBuild", "PutRoute", "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger",
     "ReadManifest", "ReadRoute", "ReadSpec", "ReadUnits", "ReplaceLedger", "Reserve", "Reserved", "Restore",
     "RestoreRoute", "Retire", "RoutePut", "RouterSeen", "RunReleaseCommand", "Seen", "SetAside", "SetDraft",
-    "SetMaintenance", "Shares", "ShowRouter", "Stage", "Staged", "Switch", "Switched", "Times", "Units",
+    "SetMaintenance", "Shares", "ShowRouter", "Stage", "Staged", "StillUp", "Switch", "Switched", "Times", "Units",
     "UpstreamSeen", "Verify",
 )  # fmt: skip
 
@@ -198,48 +199,6 @@ class Prepare:
     by: str
     at: str
     times: list[int] = field(default_factory=list)
-
-
-@message
-class Switch:
-    """Do what `attempt` has prepared."""
-
-    attempt: str
-
-
-@message
-class Switched:
-    """What the switch did: `changed` is false where everything was so already; `ports` as handed out.
-
-    `ready` and `stop` are the longest times that processes of a type took to be up, and to stop; `killed` are those
-    that did not stop in time (`web.1 of v41`).  `gap` is the longest time that a port had nobody who listened on it.
-    """
-
-    changed: bool
-    previous: Optional[int]
-    ports: dict[str, int]
-    seconds: float
-    ready: dict[str, float] = field(default_factory=dict)
-    stop: dict[str, float] = field(default_factory=dict)
-    killed: list[str] = field(default_factory=list)
-    gap: dict[str, float] = field(default_factory=dict)
-
-
-@message
-class StillUp:
-    """Are all processes that `attempt` has brought up still up, and none of them started again?"""
-
-    attempt: str
-
-
-@message
-class Restore:
-    """Undo the pending switch, if there is one."""
-
-
-@message
-class Retire:
-    """Tell the old processes to stop that still run beside those of the run that was just confirmed."""
 
 
 @message
