@@ -13,39 +13,40 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Iterator, Mapping, Optional, Sequence
 
 from deployer.agent import durable
+from deployer.core import requests
 from deployer.core.errors import ReleaseRefused
+from deployer.core.interpreter import LANGUAGES, MACHINES, SHORT, Interpreter, misfit, satisfies, version_key
 from deployer.core.manifest import Runtime
-from deployer.core.message import fields, message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # builds look for interpreters, too, and need no more of the agent
+    from deployer.agent.context import Host
+    from deployer.agent.layout import Layout
 
 PATIENCE = 20.0  # seconds for an interpreter to say its version
 KINDS = {
     "python": re.compile(r"python3(\.\d+t?)?\Z"),
     "node": re.compile(r"node\Z"),
 }
+FORM = 2  # of an answer: another number makes every kept one stale
+# What no web app gets along without; a Python that was compiled without a library, or moved away from it, lacks one.
 _PYTHON = """
 import json, platform, sysconfig
-print(json.dumps([platform.python_version(), sysconfig.get_config_var("SOABI") or "", platform.machine()]))
+lacks = []
+for name in ("ssl", "hashlib", "socket"):
+    try:
+        __import__("_" + name)
+    except ImportError:
+        lacks.append(name)
+print(json.dumps([platform.python_version(), sysconfig.get_config_var("SOABI") or "", platform.machine(), lacks]))
 """
 QUESTIONS = {
     "python": ("-I", "-S", "-c", _PYTHON),
     "node": ("-p", "JSON.stringify([process.versions.node, process.versions.modules, process.arch])"),
 }
-LANGUAGES = {"python": "CPython", "node": "Node.js"}
-MACHINES = {"x64": "x86_64", "arm64": "aarch64"}  # node's words to uname's
-
-
-@message
-class Interpreter:
-    """An interpreter of this host: `path` is absolute and no link; `version` is full, `abi` names its binaries."""
-
-    kind: str
-    path: str
-    version: str
-    abi: str
-    machine: str
 
 
 def find(runtime: Runtime, *, cache: Path, environ: Mapping[str, str]) -> str:
@@ -57,32 +58,52 @@ def find(runtime: Runtime, *, cache: Path, environ: Mapping[str, str]) -> str:
     for interpreter in here:
         if satisfies(interpreter, runtime):
             return interpreter.path
+    raise refusal(runtime, here)
+
+
+def refusal(runtime: Runtime, here: Sequence[Interpreter], host: str = "this host") -> ReleaseRefused:
+    """What is in the way of a build that needs `runtime`, where these interpreters are."""
     language = LANGUAGES.get(runtime.kind, runtime.kind)
     wanted = f"{language} {runtime.version}" + (f" ({runtime.abi})" if runtime.abi else "")
     versions = ", ".join(dict.fromkeys(one.version for one in here)) or "none"
-    exact = runtime.match == "exact"
-    raise ReleaseRefused(
-        f"the build needs {wanted}; this host has {versions}",
-        hint=f"install {language} {runtime.version} on the host, or build with a version that it has"
-        + (", or say `build.match: minor` in deploy.yaml where a near one will do" if exact else ""),
+    unfit = [one.version for one in here if one.version in runtime.unfit and runtime.match == "auto"]
+    broken = [misfit(one, runtime) for one in here if one.lacks]
+    why = "".join(f"; {reason}" for reason in [*(f"on {one}, {runtime.unfit[one]}" for one in unfit), *broken])
+    hint = f"install {language} {runtime.version} on the host, or build with a version that it has: `deploy ship`"
+    if runtime.match == "exact":
+        hint += "; `build.match: auto` in deploy.yaml is content with the same minor version"
+    if unfit and runtime.kind == "python":
+        short = SHORT[runtime.kind]
+        hint = (
+            f'build with {short} {unfit[0]}: `build: {{python: {{version: "{unfit[0]}"}}}}` in deploy.yaml;'
+            f" or install {short} {runtime.version} on the host"
+        )
+    return ReleaseRefused(
+        f"the build needs {wanted}; {host} has {versions}{why}",
+        hint=hint,
         details={"needs": runtime.version, "has": sorted({one.version for one in here})},
     )
 
 
-def satisfies(interpreter: Interpreter, runtime: Runtime) -> bool:
-    """Whether a build that needs `runtime` runs under `interpreter`: ABI and machine fit, and so does the version.
+def survey(request: requests.Survey, host: Host) -> requests.Surveyed:
+    """What this host has to run builds with, told before one is made."""
+    cache = known(host.files)
+    found = [one for kind in request.kinds for one in installed(kind, cache=cache, environ=os.environ)]
+    return requests.Surveyed(found, os.uname().machine, libc())
 
-    `minor` allows another patch level; node's binaries depend on the major version alone, so there it is that.
-    """
-    if runtime.machine and MACHINES.get(runtime.machine, runtime.machine) != interpreter.machine:
-        return False
-    if runtime.abi and runtime.abi != interpreter.abi:
-        return False
-    wanted, found = runtime.version.lstrip("v"), interpreter.version
-    if runtime.match == "exact":
-        return wanted == found
-    parts = 1 if runtime.kind == "node" else 2
-    return wanted.split(".")[:parts] == found.split(".")[:parts]
+
+def libc() -> str:
+    """The version of this host's GNU C library (`2.36`); '' where it has another one, such as musl."""
+    try:
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+    except (ValueError, OSError):
+        return ""
+    return version if name == "glibc" else ""
+
+
+def known(files: Layout) -> Path:
+    """Where the answers of this host's interpreters are kept."""
+    return files.run / "interpreters.json"
 
 
 def installed(kind: str, *, cache: Path, environ: Mapping[str, str]) -> list[Interpreter]:
@@ -92,31 +113,19 @@ def installed(kind: str, *, cache: Path, environ: Mapping[str, str]) -> list[Int
     found = []
     for path in dict.fromkeys(_candidates(kind, environ)):
         state = os.stat(path)
-        stamp = [kind, state.st_mtime_ns, state.st_size]
+        stamp = [kind, state.st_mtime_ns, state.st_size, FORM]
         entry = known.get(path)
         if not (isinstance(entry, dict) and entry.get("stamp") == stamp):
             entry = {"stamp": stamp, "answer": _ask(kind, path)}
         answers[path] = entry
         if entry["answer"]:
-            found.append(Interpreter(kind, path, *entry["answer"]))
+            version, abi, machine, lacks = entry["answer"]
+            found.append(Interpreter(kind, path, version, abi, machine, tuple(lacks)))
     merged = {**{path: entry for path, entry in known.items() if os.path.exists(path)}, **answers}
     if merged != known:
         durable.make_directory(cache.parent)
         durable.write(cache, json.dumps(merged, indent=1).encode(), name="interpreters")
     return sorted(found, key=lambda one: version_key(one.version), reverse=True)
-
-
-def version_key(version: str) -> tuple[tuple[int, ...], bool]:
-    """What versions are sorted by: their numbers; a release candidate comes before its release."""
-    numbers = re.match(r"[\d.]*", version)
-    text = numbers.group(0) if numbers else ""
-    return tuple(int(part) for part in text.split(".") if part), text == version
-
-
-def as_runtime(interpreter: Interpreter, *, link: str, match: str) -> Runtime:
-    """What a build says it needs when it was made with `interpreter`."""
-    same = {name: getattr(interpreter, name) for name in fields(Interpreter) if name != "path"}
-    return Runtime(**same, link=link, match=match)
 
 
 def _candidates(kind: str, environ: Mapping[str, str]) -> Iterator[str]:
@@ -158,16 +167,25 @@ def _is_binary(path: str) -> bool:
         return False
 
 
-def _ask(kind: str, path: str) -> Optional[list[str]]:
-    """Version, ABI and machine as the interpreter at `path` says them; None where it does not run."""
+def asked(kind: str, path: str) -> Optional[Interpreter]:
+    """The interpreter at `path`, asked now; None where it does not run."""
+    answer = _ask(kind, os.path.realpath(path))
+    if answer is None:
+        return None
+    version, abi, machine, lacks = answer
+    return Interpreter(kind, os.path.realpath(path), version, abi, machine, tuple(lacks))
+
+
+def _ask(kind: str, path: str) -> Optional[list[Any]]:
+    """Version, ABI, machine and what it lacks, as the interpreter at `path` says them; None where it does not run."""
     try:
         done = subprocess.run(
             [path, *QUESTIONS[kind]], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=True
         )
-        version, abi, machine = json.loads(done.stdout)
+        version, abi, machine, *rest = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None  # a broken interpreter is as good as none: the refusal lists those that work
-    return [version, abi, MACHINES.get(machine, machine)]
+    return [version, abi, MACHINES.get(machine, machine), rest[0] if rest else []]
 
 
 def _read(cache: Path) -> dict[str, Any]:

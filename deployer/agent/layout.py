@@ -31,6 +31,11 @@ class Layout:
         return self.root / "builds"
 
     @property
+    def runtimes(self) -> Path:
+        """Interpreters that builds bring along, a folder each."""
+        return self.root / "runtimes"
+
+    @property
     def releases(self) -> Path:
         """Release directories."""
         return self.root / "releases"

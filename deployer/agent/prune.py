@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from deployer.agent import crash_loops, durable, logs, look, oneoffs, procfs, stage, transfer
+from deployer.agent import crash_loops, durable, logs, look, oneoffs, procfs, runtimes, stage, transfer
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.lock import alone
@@ -32,9 +32,11 @@ def prune(request: requests.Prune, host: Host) -> requests.Pruned:
         if not nobody_builds:
             return requests.Pruned(gone, [], 0, 0)
         needed = {stage.spec(files, version).build for version in look.present(files)} | set(request.keep_builds)
+        needed |= runtimes.named_by(files, needed)
         builds = [name for name in _builds(files) if name not in needed]
         for name in builds:
             durable.remove(files.build(name), name="prune")
+        runtimes.sweep(files, needed)
         objects, size = _sweep_objects(files)
     return requests.Pruned(gone, builds, objects, size)
 

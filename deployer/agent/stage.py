@@ -67,7 +67,7 @@ def fill(host: Host, part: str, spec: Spec, build: Manifest) -> None:
     objects = Objects(host.files.objects)
     point("stage.link")
     for entry in entries:
-        _make(entry, f"{app}/{entry.path}", objects)
+        make_entry(entry, f"{app}/{entry.path}", objects)
     for path, target in extra.items():
         os.symlink(target, f"{app}/{path}")
     point("stage.linked")
@@ -78,11 +78,15 @@ def fill(host: Host, part: str, spec: Spec, build: Manifest) -> None:
 
 def host_links(host: Host, spec: Spec, shared: Mapping[str, SharedPath]) -> dict[str, str]:
     """The links that only this host can make: to its interpreters, and to the paths that outlive releases."""
-    from deployer.agent import interpreters  # noqa: PLC0415 - most sessions stage nothing
+    from deployer.agent import interpreters, runtimes  # noqa: PLC0415 - most sessions stage nothing
 
     links = {}
     for runtime in spec.launch.runtimes:
-        links[runtime.link] = interpreters.find(runtime, cache=_known(host.files), environ=os.environ)
+        runtimes.check_host(runtime)
+        if runtime.vendored:
+            links[runtime.link] = runtimes.place(host.files, runtime)
+        else:
+            links[runtime.link] = interpreters.find(runtime, cache=interpreters.known(host.files), environ=os.environ)
     for place, path in shared.items():
         real = host.files.shared / path.path
         durable.make_directory(real.parent if path.is_file else real)
@@ -137,7 +141,7 @@ def check(files: Layout, version: int) -> Spec:
     build = transfer.open_manifest(files, found.build)
     shared = set(shared_paths.placed(found, build))
     for entry in build.entries:
-        if not _below(entry.path, shared) and not _fits(entry, f"{app}/{entry.path}"):
+        if not _below(entry.path, shared) and not fits(entry, f"{app}/{entry.path}"):
             raise Drift(
                 f"v{version}: app/{entry.path} is missing or was altered",
                 hint=f"`deploy verify v{version}` lists everything; a new `deploy release` makes it anew",
@@ -167,22 +171,28 @@ def _check_own_files(files: Layout, found: Spec) -> None:
 
 
 def _check_interpreter(files: Layout, version: int, runtime: Runtime) -> None:
-    from deployer.agent import interpreters  # noqa: PLC0415 - most releases have none
+    from deployer.agent import interpreters, runtimes  # noqa: PLC0415 - most releases have none
+    from deployer.core.interpreter import satisfies  # noqa: PLC0415
 
     leads_to = os.readlink(f"{files.release(version)}/app/{runtime.link}")
-    here = interpreters.installed(runtime.kind, cache=_known(files), environ=os.environ)
-    if not any(found.path == leads_to and interpreters.satisfies(found, runtime) for found in here):
+    if runtime.vendored:
+        altered = runtimes.altered(files, runtime) if leads_to == runtimes.link(runtime) else runtime.link
+        if altered:
+            raise Drift(
+                f"v{version}: its {runtime.kind} {runtime.version} ({runtime.vendored[:12]}) is not whole: {altered}",
+                hint=f"`deploy verify v{version}` lists everything; a new `deploy release` of its build mends it",
+            )
+        return
+    here = interpreters.installed(runtime.kind, cache=interpreters.known(files), environ=os.environ)
+    if not any(found.path == leads_to and satisfies(found, runtime) for found in here):
         raise ReleaseRefused(
             f"v{version} needs {runtime.kind} {runtime.version}; {leads_to} is not that any more",
             hint="a new `deploy release` of its build finds another one, if the host has it",
         )
 
 
-def _known(files: Layout) -> Path:
-    return files.run / "interpreters.json"
-
-
-def _fits(entry: Entry, path: str) -> bool:
+def fits(entry: Entry, path: str) -> bool:
+    """Whether what is at `path` has the kind, size, mode and time of the entry, or leads where it does."""
     try:
         found = os.lstat(path)
         if isinstance(entry, File):
@@ -193,7 +203,8 @@ def _fits(entry: Entry, path: str) -> bool:
         return False
 
 
-def _make(entry: Entry, path: str, objects: Objects) -> None:
+def make_entry(entry: Entry, path: str, objects: Objects) -> None:
+    """Make a file (a hard link into the objects) or a link of a build."""
     if isinstance(entry, File):
         objects.link(entry, path)
     else:

@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "ReadContents": ("relay", "read_contents", False),
     "ReadAgent": ("relay", "read_agent", False),
     "PutAgent": ("relay", "put_agent", True),
+    "Survey": ("interpreters", "survey", False),
     "Stage": ("stage", "stage", True),
     "ReadSpec": ("stage", "read_spec", False),
     "RunReleaseCommand": ("command", "run_release_command", True),

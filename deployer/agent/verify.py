@@ -30,6 +30,7 @@ def verify(request: requests.Verify, host: Host) -> requests.Problems:
     if spec.build != request.build:
         problems.append(f"v{request.version}: release.json names another build than the ledger")
     problems += [f"v{request.version}: {problem}" for problem in _tree(f"{home}/app", spec, build, host)]
+    problems += [f"v{request.version}: {problem}" for problem in _runtimes(spec, host)]
     return requests.Problems(problems)
 
 
@@ -67,6 +68,21 @@ def _tree(app: str, spec: Spec, build: Manifest, host: Host) -> list[str]:
             path = os.path.normpath(f"{inner}/{name}")
             if path not in expected:
                 problems.append(f"app/{path} is not of the build")
+    return problems
+
+
+def _runtimes(spec: Spec, host: Host) -> list[str]:
+    problems = []
+    for name in sorted({runtime.vendored for runtime in spec.launch.runtimes} - {""}):
+        try:
+            entries = transfer.open_manifest(host.files, name).entries
+        except DeployError as error:
+            return [f"its runtime: {error.message}"]
+        for entry in entries:
+            host.session.check()
+            problem = _entry(entry, f"{host.files.runtimes / name}/{entry.path}")
+            if problem:
+                problems.append(f"runtimes/{name[:12]}/{entry.path} {problem}")
     return problems
 
 

@@ -1,6 +1,7 @@
 """How does a build travel as one file?
 
-gzip of: `MAGIC`; the lengths of manifest and record; both; then every content once, in the manifest's order.
+gzip of: `MAGIC`; the lengths of manifest and record; both; then every content once, in the manifest's order.  The
+runtimes that the build brings along follow in the same form, with an empty record.
 The bytes are read as if an enemy wrote them: nothing is made but what the checked manifest names, each content is
 bounded by its size there and checked by its digest, and only when all is well does anything reach the store.
 """
@@ -20,7 +21,7 @@ from typing import IO, Any
 
 from deployer.agent import durable
 from deployer.agent.objects import receive
-from deployer.builds.store import Build, BuildStore
+from deployer.builds.store import Build, BuildStore, carried
 from deployer.core import canonical, wire
 from deployer.core.errors import Drift, NotFound, ReleaseRefused, UsageError
 from deployer.core.manifest import BadManifest, File, Launch, Manifest, parse
@@ -93,7 +94,13 @@ def _compressed(store: BuildStore, manifest: Manifest, build: Build) -> Iterator
 def _plain(store: BuildStore, manifest: Manifest, build: Build) -> Iterator[bytes]:
     text = manifest.render()
     told = Told(build.commit, build.ref, build.subject, build.pack, build.at, build.seconds, dict(build.tools))
-    record = canonical.dumps(wire.encode(told))
+    yield from _section(store, manifest, text, canonical.dumps(wire.encode(told)))
+    for name in carried(manifest):
+        runtime = store.manifest(name)
+        yield from _section(store, runtime, runtime.render(), b"")
+
+
+def _section(store: BuildStore, manifest: Manifest, text: bytes, record: bytes) -> Iterator[bytes]:
     yield MAGIC + LENGTHS.pack(len(text), len(record)) + text + record
     for content in _contents(manifest):
         with store.open_object(content) as file:
@@ -102,28 +109,50 @@ def _plain(store: BuildStore, manifest: Manifest, build: Build) -> Iterator[byte
 
 
 def _read(store: BuildStore, stream: _Inflated, size: int) -> Build:
+    with contextlib.ExitStack() as folders:
+        manifest, record = _head(stream)
+        build = _record(manifest, canonical.loads(record))
+        sections = [(manifest, _received(store, stream, manifest, size, folders))]
+        for name in carried(manifest):
+            runtime, _ = _head(stream)
+            if runtime.id != name:
+                raise Drift("it holds another runtime than the build names")
+            sections.append((runtime, _received(store, stream, runtime, size, folders)))
+        stream.end()
+        for each, folder in reversed(sections):  # the build last: it is there when all is
+            durable.sync_filesystem(folder)
+            with store.keeping():
+                for number, file in enumerate(_contents(each)):
+                    if not store.objects.has(file):
+                        store.objects.adopt(f"{folder}/{number}", file)
+                if each is manifest:
+                    store.publish(build, manifest)
+                else:
+                    store.publish_runtime(each)
+    return build
+
+
+def _head(stream: _Inflated) -> tuple[Manifest, bytes]:
     if stream.exactly(len(MAGIC)) != MAGIC:
         raise Drift("it is no build of this format")
     lengths = LENGTHS.unpack(stream.exactly(LENGTHS.size))
     if lengths[0] > LARGEST_MANIFEST or lengths[1] > LARGEST_RECORD:
         raise Drift("its manifest is too large")
-    manifest = parse(stream.exactly(lengths[0]))
-    build = _record(manifest, canonical.loads(stream.exactly(lengths[1])))
+    return parse(stream.exactly(lengths[0])), stream.exactly(lengths[1])
+
+
+def _received(
+    store: BuildStore, stream: _Inflated, manifest: Manifest, size: int, folders: contextlib.ExitStack
+) -> str:
+    """The folder where the contents of a section lie, numbered."""
     contents = _contents(manifest)
     total = sum(file.size for file in contents)
-    with store.workshop() as folder:
-        if total > size * BEST_RATIO or total > shutil.disk_usage(folder).free:
-            raise Drift(f"it claims to hold {total} bytes, more than it can or than there is room for")
-        for number, file in enumerate(contents):
-            receive(f"{folder}/{number}", file, stream)
-        stream.end()
-        durable.sync_filesystem(folder)
-        with store.keeping():
-            for number, file in enumerate(contents):
-                if not store.objects.has(file):
-                    store.objects.adopt(f"{folder}/{number}", file)
-            store.publish(build, manifest)
-    return build
+    folder = folders.enter_context(store.workshop())
+    if total > size * BEST_RATIO or total > shutil.disk_usage(folder).free:
+        raise Drift(f"it claims to hold {total} bytes, more than it can or than there is room for")
+    for number, file in enumerate(contents):
+        receive(f"{folder}/{number}", file, stream)
+    return folder
 
 
 def _record(manifest: Manifest, record: Any) -> Build:

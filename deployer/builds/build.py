@@ -18,10 +18,11 @@ from deployer.agent.fault import point
 from deployer.builds import diagnosis, scan
 from deployer.builds.checkout import Node, nodes, outline, paths
 from deployer.builds.making import Made, Order, Report, Room, app_root, make
-from deployer.builds.packs import Pack, front_ends
+from deployer.builds.packs import Matching, Pack, front_ends
 from deployer.builds.packs.choose import choose
 from deployer.builds.source import Commit
-from deployer.builds.store import Build, BuildStore
+from deployer.builds.store import Build, BuildStore, carried
+from deployer.builds.supply import Supply, cache_of
 from deployer.core import canonical, wire
 from deployer.core.errors import BuildFailed
 
@@ -41,11 +42,13 @@ def build(
     with store.workshop() as folder:
         outlined = _outline(order, tree, f"{folder}/outline")
         pack = choose(order.recipe.pack, paths(tree), order.recipe.root, outlined, starts=order.starts)
+        if isinstance(pack, Matching):
+            pack.hosts, pack.supply = order.hosts, Supply(store, cache_of(environ), environ, report)
         _check_root(order, pack, tree)
         inputs = dict(pack.inputs(outlined / app_root(order.recipe, pack), order.recipe))
         key = cache_key(order, pack, inputs)
         known = store.known(key, order.commit.id)
-        if known:
+        if known and all(store.has(one) for one in carried(store.manifest(known.id))):
             return _again(known, order.commit, store)
         room = Room(folder, store.cache(pack.name), environ, report)
         try:

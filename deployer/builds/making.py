@@ -14,7 +14,7 @@ from pathlib import Path
 from deployer.agent.fault import point
 from deployer.builds import environment, scan, traces
 from deployer.builds.checkout import Node, checkout
-from deployer.builds.packs import Pack, Packed, Workshop
+from deployer.builds.packs import Hosts, Pack, Packed, Workshop, no_hosts
 from deployer.builds.source import Commit, Source
 from deployer.builds.workshop import Bench
 from deployer.core import procfile, wire
@@ -38,7 +38,7 @@ class Order:
     `settle` makes process types, release command and console of the Procfile (None: there is none), the pack's
     conventions and what it reads in the build; `settings` is whatever else it depends on, for the cache's key;
     `required` are the variables that a release must have; `starts` is whether deploy.yaml has a command that starts a
-    process.
+    process; `hosts` tells what the hosts that it is for have.
     """
 
     source: Source
@@ -48,6 +48,7 @@ class Order:
     required: tuple[str, ...] = ()
     settings: str = ""
     starts: bool = False
+    hosts: Hosts = no_hosts
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,13 @@ class BuildStore:
             if os.path.isdir(part):
                 durable.remove_tree(part)
 
+    def publish_runtime(self, manifest: Manifest) -> None:
+        """Put a runtime in place, its objects being there: a manifest alone, since nobody chooses it as a build."""
+        home = self.root / "builds" / manifest.id
+        durable.make_directory(home)
+        durable.sync_filesystem(self.root)
+        durable.write(home / "manifest", manifest.render(), mode=0o444, name="runtime.manifest")
+
     def _sweep(self) -> None:
         """Remove what killed builds left behind: scratch folders that nobody locks, and half-published builds."""
         for name in os.listdir(self.root):
@@ -194,6 +201,12 @@ class BuildStore:
 
 _IF_FREE = fcntl.LOCK_EX | fcntl.LOCK_NB
 _AGAIN = "build the commit again"
+
+
+def carried(manifest: Manifest) -> list[str]:
+    """The runtimes that a build brings along, which have manifests of their own."""
+    runtimes = manifest.launch.get("runtimes", ())
+    return sorted({one["vendored"] for one in runtimes if one.get("vendored")})
 
 
 def _render(build: Build) -> bytes:

@@ -31,7 +31,7 @@ def build(
     from deployer.stages import build as stage
 
     call: Call = ctx.obj
-    made = stage.build(call.project, ref, report=call.progress.report)
+    made = stage.build(call.project, ref, report=call.progress.report, hosts=call.hosts(named=True))
     if output is not None:
         stage.export(call.project, made, Path(output))
     call.progress.finish()

@@ -16,6 +16,7 @@ from deployer.cli.display.progress import Progress
 from deployer.cli.display.screen import Screen
 
 if TYPE_CHECKING:
+    from deployer.builds.packs import Hosts
     from deployer.settings import Narrow
     from deployer.stages.operator import Operator
     from deployer.stages.project import Project
@@ -88,6 +89,15 @@ class Call:
                 if write:
                     self.screen.say("interrupted: the host puts back what was not confirmed yet ...", "yellow")
                 raise
+
+    def hosts(self, *, named: bool = False) -> Hosts:
+        """How a build learns what the hosts of the target have; with `named`, only of a target that was named."""
+        from deployer.builds.packs import no_hosts
+        from deployer.stages import matching
+
+        if named and not self.target:
+            return no_hosts
+        return matching.hosts_of(self.project, self.target, narrow=self.narrow, report=self.progress.report)
 
 
 def now() -> str:

@@ -38,7 +38,7 @@ def release(
 
     call: Call = ctx.obj
     expected = options.release_number("--expect", expect)
-    made = build_stage.chosen(call.project, build, report=call.progress.report)
+    made = build_stage.chosen(call.project, build, report=call.progress.report, hosts=call.hosts())
     with call.opened(write=True, partial=True) as target:
         base = target.ledger.find(config_from).version if config_from else None
         released = stage.release(target, made.id, made.commit, config_from=base, expect=expected)

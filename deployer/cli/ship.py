@@ -25,7 +25,7 @@ def ship(
     from deployer.stages import ship as stage
 
     call: Call = ctx.obj
-    made = build_stage.build(call.project, ref, report=call.progress.report)
+    made = build_stage.build(call.project, ref, report=call.progress.report, hosts=call.hosts())
     with call.opened(write=True) as target:
         shipped = stage.ship(target, made.id, made.commit, force=force)
     outcome.show(shipped.ran, call.screen, note="" if shipped.new else _note(changed=shipped.ran.changed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deployer.core.interpreter import Interpreter
 from deployer.core.message import message
 from deployer.core.release import Spec
 from deployer.core.secret import Secret
@@ -67,6 +68,22 @@ class PutAgent:
     """An agent follows as a stream, for a release that was made with another one than this session's."""
 
     sha256: str
+
+
+@message
+class Survey:
+    """What is here to run builds with?  `kinds` are `python`, `node`."""
+
+    kinds: list[str]
+
+
+@message
+class Surveyed:
+    """The host's interpreters, its machine (`uname -m`) and its GNU C library's version ('' for none)."""
+
+    interpreters: list[Interpreter]
+    machine: str
+    glibc: str
 
 
 @message

@@ -56,8 +56,12 @@ Entry = Union[File, Link]
 class Runtime:
     """An interpreter that the build needs on the host.
 
-    `link` is where, inside the build, the host puts a link to it; `match` is `exact` (full version) or `minor`.
-    A vendored binary made for 3.11.7 can fail on 3.11.2, therefore `exact` is the default.
+    `link` is where, inside the build, the host puts a link to it.  `match` is `exact` (the full version), `minor` (the
+    same ABI) or `auto`: the same ABI and a patch level that makes no difference to the packages, for a set of packages
+    that was chosen for 3.11.7 can be incomplete on 3.11.2.  `unfit` has the versions where it makes one, each with the
+    reason.  `lacks` are modules of the standard library that it does without.  `glibc` is the oldest GNU C library
+    that the build's own binaries run with, '' for any.  `vendored` is the runtime that the build carries, by the id
+    of its own manifest, and `program` the path in it: such a build needs none of the host's.
     """
 
     kind: str
@@ -66,6 +70,11 @@ class Runtime:
     machine: str
     link: str
     match: str = "exact"
+    unfit: dict[str, str] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
+    glibc: str = ""
+    vendored: str = ""
+    program: str = ""
 
 
 @message

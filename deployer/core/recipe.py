@@ -46,8 +46,10 @@ class Recipe:
     `before` and `commands` run before and after the pack, both in `root`; `env` is committed and harmless
     (`SECRET_KEY: build-only`); `secrets` are names taken from the caller's environment for the build alone, never
     stored; `exclude` are glob patterns of paths left out of the build; `match` says how exactly a host's interpreter
-    must be the one of the build: `exact` or `minor`; `assets` are the folders of the front ends that are built beside
-    the app, `AUTO` for those that are found.
+    must be the one of the build: `exact`, `minor`, or `auto`, which is `minor` unless the patch level makes a
+    difference to the packages; `assets` are the folders of the front ends that are built beside the app, `AUTO` for
+    those that are found.  `runtime` says whose interpreter runs the app: `vendored`, one that the build brings along;
+    `host`, the host's own; `auto`, the host's where it is the very version, else a vendored one where it can be had.
     """
 
     pack: str = "auto"
@@ -58,7 +60,8 @@ class Recipe:
     exclude: tuple[str, ...] = ()
     submodules: bool = False
     lfs: bool = False
-    match: str = "exact"
+    match: str = "auto"
+    runtime: str = "auto"
     assets: tuple[str, ...] = AUTO
     root: str = "."  # where the app is; static: the folder that is served
     python: PythonRecipe = field(default_factory=PythonRecipe)

@@ -23,6 +23,8 @@ from deployer.core.deliveries import (
     ReadManifest,
     Stage,
     Staged,
+    Survey,
+    Surveyed,
     Times,
     Verify,
 )
@@ -44,8 +46,8 @@ __all__ = (
     "PutAgent", "PutBuild", "PutRoute", "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger",
     "ReadManifest", "ReadRoute", "ReadSpec", "ReadUnits", "ReplaceLedger", "Reserve", "Reserved", "Restore",
     "RestoreRoute", "Retire", "RoutePut", "RouterSeen", "RunReleaseCommand", "Seen", "SetAside", "SetDraft",
-    "SetMaintenance", "Shares", "ShowRouter", "Stage", "Staged", "StillUp", "Switch", "Switched", "Times", "Units",
-    "UpstreamSeen", "Verify",
+    "SetMaintenance", "Shares", "ShowRouter", "Stage", "Staged", "StillUp", "Survey", "Surveyed", "Switch", "Switched",
+    "Times", "Units", "UpstreamSeen", "Verify",
 )  # fmt: skip
 
 

@@ -118,8 +118,12 @@ BUILD = (
     Key("exclude", ListOf(_GLOB, "glob patterns"), "none", "paths that are left out of the build"),
     Key("submodules", Boolean(), "false", "true checks submodules out; without it a commit that has some is refused"),
     Key("lfs", Boolean(), "false", "true fetches Git LFS files; without it a commit that has some is refused"),
-    Key("match", Choice(("exact", "minor")), "exact",
-        "how exactly a host's interpreter has to be the build's: `exact` is 3.11.7, `minor` is 3.11"),
+    Key("match", Choice(("auto", "exact", "minor")), "auto",
+        "how exactly a host's interpreter has to be the build's: `exact` is 3.11.7, `minor` is 3.11, `auto` is `minor` "
+        "unless the patch level makes a difference to one of the packages"),
+    Key("runtime", Choice(("auto", "vendored", "host")), "auto",
+        "whose interpreter runs the app on hosts: `vendored` is one that the build brings along, `host` is the host's "
+        "own, `auto` is the host's where it is the very version that builds, else a vendored one where it can be had"),
     Key("assets", Assets(ListOf(_ROOT, "folders")), "true",
         "front ends beside the app (a package.json with a `build` script) that are built with it: `true` finds them, "
         "`false` builds none, a list names their folders"),

@@ -8,6 +8,7 @@ from deployer import settings as settings_
 from deployer.builds import artifact
 from deployer.builds import build as builds
 from deployer.builds.making import Order
+from deployer.builds.packs import Hosts, no_hosts
 from deployer.builds.source import Commit
 from deployer.builds.store import Build
 from deployer.core.errors import NotFound
@@ -19,8 +20,8 @@ from deployer.stages.project import Project
 SHOWN = 3
 
 
-def build(project: Project, ref: str, *, report: Report) -> Build:
-    """The build of `ref`: found in the store, or made."""
+def build(project: Project, ref: str, *, report: Report, hosts: Hosts = no_hosts) -> Build:
+    """The build of `ref`: found in the store, or made with an interpreter that the `hosts` have, too."""
     commit = project.source.commit(ref)
     _warn_of_changes(project, commit, report)
     said = _settings(project, commit, report)
@@ -32,6 +33,7 @@ def build(project: Project, ref: str, *, report: Report) -> Build:
         required=said.config.required,
         settings=repr(sorted(said.processes.items())),
         starts=any(one.command for name, one in said.processes.items() if name not in (RELEASE, CONSOLE)),
+        hosts=hosts,
     )
     made = builds.build(
         order,
@@ -45,13 +47,13 @@ def build(project: Project, ref: str, *, report: Report) -> Build:
     return made
 
 
-def chosen(project: Project, text: str | None, *, report: Report) -> Build:
+def chosen(project: Project, text: str | None, *, report: Report, hosts: Hosts = no_hosts) -> Build:
     """The build to release: HEAD's (built if need be), an artifact file's, or the one whose id begins with `text`.
 
     What is no build may be a branch, a tag or a commit: then it is built.
     """
     if text is None:
-        return build(project, "HEAD", report=report)
+        return build(project, "HEAD", report=report, hosts=hosts)
     if Path(text).is_file():
         return artifact.import_(project.store, Path(text))
     try:
@@ -61,7 +63,7 @@ def chosen(project: Project, text: str | None, *, report: Report) -> Build:
             project.source.commit(text)
         except NotFound:
             raise unknown from None
-        return build(project, text, report=report)
+        return build(project, text, report=report, hosts=hosts)
 
 
 def export(project: Project, made: Build, path: Path) -> None:

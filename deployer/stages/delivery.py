@@ -15,7 +15,7 @@ from typing import IO
 from deployer.core import delta, names, requests
 from deployer.core import manifest as manifest_
 from deployer.core.errors import NotFound
-from deployer.core.manifest import File, Manifest
+from deployer.core.manifest import File, Launch, Manifest
 from deployer.hosts import supervisor_package
 from deployer.hosts.session import Session, compressed, pieces
 from deployer.stages.events import step
@@ -41,12 +41,18 @@ def _having(target: Target, build: str) -> Session:
     return target.primary if target.primary in having else having[0]
 
 
-def deliver(target: Target, build: str, among: Sequence[Session]) -> None:
-    """Have the build, and what the process manager needs, whole and durable on these hosts."""
-    if all(build in session.found.builds for session in among) and not any(map(lacks_tool, among)):
-        return
-    delivery = Delivery(target, build)
-    target.fleet.ask(delivery.to, among).all()
+def deliver(target: Target, build: str, launch: Launch, among: Sequence[Session]) -> None:
+    """Have the build, what it brings along and what the process manager needs, whole and durable on these hosts."""
+    for content in [*carried(launch), build]:
+        if all(content in session.found.builds for session in among) and not any(map(lacks_tool, among)):
+            continue
+        delivery = Delivery(target, content)
+        target.fleet.ask(delivery.to, among).all()
+
+
+def carried(launch: Launch) -> list[str]:
+    """The runtimes that a build brings along: each is sent to a host once."""
+    return sorted({runtime.vendored for runtime in launch.runtimes} - {""})
 
 
 class Delivery:

@@ -12,8 +12,10 @@ from deployer import settings as settings_
 from deployer.core import requests
 from deployer.core.errors import DeployError
 from deployer.core.routing import Router
+from deployer.hosts.fleet import Fleet
 from deployer.hosts.session import Session
 from deployer.settings import Narrow, TargetSettings
+from deployer.stages import matching
 from deployer.stages.project import Project
 from deployer.stages.target import reached
 
@@ -41,10 +43,22 @@ def examine(project: Project, name: str | None, narrow: Narrow) -> list[Finding]
     wish = "supervisor" if target.is_local and target.manager == "auto" else target.manager
     with reached(project, replace(target, manager="")) as fleet:  # a wish that cannot be granted must not end it here
         answers = fleet.ask(lambda session: _examined(session, wish, _router(target, session.host.name)))
+        runtime = [] if target.is_local else _runtime(project, fleet)
         lost = {**fleet.missing, **answers.failures}
         told = {**answers.replies, **{host: [_lost(host, error)] for host, error in lost.items()}}
     wanted = target.chosen or [host.host for host in target.hosts] or list(told)
-    return [*tools(project.operator.environ), *(finding for host in wanted for finding in told[host])]
+    return [*tools(project.operator.environ), *runtime, *(finding for host in wanted for finding in told[host])]
+
+
+def _runtime(project: Project, fleet: Fleet) -> list[Finding]:
+    """Which interpreter will run the app on the hosts."""
+    offers = fleet.ask(matching.offer).replies
+    try:
+        told = matching.outlook(project, list(offers.values()))
+    except DeployError as error:  # no commit yet, or nothing that a pack knows: a build says it better
+        return [Finding("here", "runtime", error.message, ok=False, hint=error.hint)]
+    hint = "`build.runtime: auto` lets the build bring one along"
+    return [Finding("here", "runtime", told[1], ok=told[0], hint="" if told[0] else hint)] if told else []
 
 
 def _lost(host: str, error: DeployError) -> Finding:

@@ -17,7 +17,7 @@ from deployer.core.routing import Router
 from deployer.core.secret import Secret
 from deployer.hosts import pyz
 from deployer.settings import read_sources
-from deployer.stages import delivery, staging
+from deployer.stages import delivery, matching, staging
 from deployer.stages.events import DONE, STEP, WARNING, Event
 from deployer.stages.starting import check_starts
 from deployer.stages.target import Target
@@ -64,7 +64,7 @@ def release(
     made = spec(target, launch, config, build, commit)
     name, previous = names.release_name(made.version), target.ledger.newest
     target.report(Event(STEP, f"releasing {name}"))
-    delivery.deliver(target, build, target.fleet.sessions)
+    delivery.deliver(target, build, launch, target.fleet.sessions)
     staged = _stage(target, made, config)
     _append(target, name, _body(target, made, staged, cause) | _changes(target, config))
     target.report(Event(DONE, f"releasing {name}"))
@@ -115,8 +115,9 @@ def _append(target: Target, name: str, body: Mapping[str, object]) -> None:
 
 
 def _check_wishes(target: Target, launch: Launch, manifest: Manifest) -> None:
-    """Refuse what starts nothing, and a router that nothing could answer; warn of wishes that cannot be had."""
+    """Refuse what starts nothing or cannot run there, a router without an answer; warn of wishes that cannot be had."""
     check_starts(launch, manifest)
+    matching.check(target, launch)
     router = target.settings.router
     check_routed(launch, router)
     for kind in launch.processes:

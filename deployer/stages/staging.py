@@ -26,7 +26,7 @@ def stage_missing(target: Target, spec: Spec) -> None:
     """Have the release on every host that this command is for, staged and verified: the barrier before a switch."""
     lacking = [session for session in target.chosen if spec.version not in session.found.releases]
     without_tool = [s for s in target.chosen if delivery.lacks_tool(s)]  # another manager may be wished for than before
-    delivery.deliver(target, spec.build, [*lacking, *(s for s in without_tool if s not in lacking)])
+    delivery.deliver(target, spec.build, spec.launch, [*lacking, *(s for s in without_tool if s not in lacking)])
     if not lacking:
         return
     _bring_agent(target, spec, lacking)

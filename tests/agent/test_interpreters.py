@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from deployer.agent import interpreters
-from deployer.agent.interpreters import as_runtime, find, installed, satisfies
+from deployer.agent.interpreters import find, installed
+from deployer.core import interpreter
 from deployer.core.errors import ReleaseRefused
+from deployer.core.interpreter import Interpreter, as_runtime, satisfies
 from deployer.core.manifest import Runtime
 
 
@@ -61,6 +63,24 @@ def test_another_patch_level_will_do_only_where_the_build_says_so(here):
     assert satisfies(one, runtime(one, version=other, match="minor"))
     assert not satisfies(one, runtime(one, version="3.1.0", match="minor"))
     assert not satisfies(one, runtime(one, abi="cpython-310-aarch64-linux-gnu"))
+
+
+def test_a_build_that_says_which_patch_levels_differ_is_refused_there_by_name(here, tmp_path):
+    one = here[0]
+    other = ".".join([*one.version.split(".")[:2], "99"])
+    assert satisfies(one, runtime(one, version=other, match="auto"))
+    wanted = runtime(one, version=other, match="auto", unfit={one.version: "redis 5.0.1 requires async-timeout"})
+    assert not satisfies(one, wanted)
+    error = interpreters.refusal(wanted, [one])
+    assert f"on {one.version}, redis 5.0.1 requires async-timeout" in error.message
+    assert f'build: {{python: {{version: "{one.version}"}}}}' in error.hint
+
+
+def test_a_python_that_lost_a_library_is_none_for_a_build_that_had_it(here):
+    broken = Interpreter(*(getattr(here[0], name) for name in ("kind", "path", "version", "abi", "machine")), ("ssl",))
+    assert not satisfies(broken, runtime(here[0]))
+    assert "cannot import ssl" in interpreters.refusal(runtime(here[0]), [broken]).message
+    assert satisfies(broken, runtime(here[0], lacks=("ssl",)))
 
 
 def test_a_second_question_starts_no_process_until_the_interpreter_changes(tmp_path, monkeypatch):
@@ -116,7 +136,7 @@ def test_node_is_found_by_its_version(tmp_path):
 
 
 def test_versions_are_sorted_as_numbers():
-    key = interpreters.version_key
+    key = interpreter.version_key
     assert sorted(["3.9.18", "3.12.1", "3.12.10", "3.13.0rc2", "3.13.0"], key=key) == [
         *("3.9.18", "3.12.1", "3.12.10", "3.13.0rc2", "3.13.0"),
     ]

@@ -7,10 +7,11 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from deployer.agent.interpreters import Interpreter, installed
+from deployer.agent.interpreters import installed
 from deployer.builds.packs import Packed, Workshop
 from deployer.builds.packs.python import PythonPack
 from deployer.core.errors import BuildFailed
+from deployer.core.interpreter import Interpreter
 from deployer.core.recipe import PythonRecipe, Recipe
 
 PASSED = ("PATH", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR")

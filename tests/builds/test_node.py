@@ -258,7 +258,7 @@ def test_an_app_without_dependencies_needs_no_registry(tree, bench):
     assert not (tree / "node_modules").exists()
     assert Path(os.path.realpath(tree / ".deploy/bin/node")).name == "node"  # for the user's own commands
     (runtime,) = packed.runtimes
-    assert (runtime.kind, runtime.link, runtime.match) == ("node", ".deploy/bin/node", "exact")
+    assert (runtime.kind, runtime.link, runtime.match) == ("node", ".deploy/bin/node", "auto")
     assert packed.path == (".deploy/bin", "node_modules/.bin")
     assert packed.env == {"NODE_ENV": "production"}
     assert packed.console == "node"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from deployer.agent.interpreters import Interpreter
 from deployer.builds.packs.pythons.versions import Wish, allows, chosen, wish
 from deployer.core.errors import BuildFailed
+from deployer.core.interpreter import Interpreter
 from deployer.core.recipe import PythonRecipe, Recipe
 
 HERE = [

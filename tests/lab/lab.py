@@ -23,6 +23,7 @@ PROGRAMS = ("apt-get", "mmdebstrap", "systemd-nspawn", "ip", "ssh", "ssh-keygen"
 SUITES = {
     "bookworm": ("web", 10),
     "bullseye": ("old", 110),
+    "trixie": ("new", 210),
 }  # how its hosts are called, and where their addresses begin
 MOST = 99  # hosts of one suite
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21

@@ -96,7 +96,7 @@ app: shop
     assert mistakes(text) == [
         'deploy.yaml:1: app: expected a name of small letters, digits and -, beginning with a letter, not "Shop"',
         'deploy.yaml:2: "bild" is no key that this version of deployer knows here; did you mean "build"?',
-        'deploy.yaml:3: build.match: expected exact or minor, not "exat"; did you mean "exact"?',
+        'deploy.yaml:3: build.match: expected auto or exact or minor, not "exat"; did you mean "exact"?',
         'deploy.yaml:3: build.submodules: expected true or false, not "yes"',
         'deploy.yaml:5: processes.web.health: expected a path such as /up, tcp or notify, not "up"',
         'deploy.yaml:5: processes.web.boot_timeout: expected a duration from 1s to 1h, such as 90s or 10m, not "60x"',

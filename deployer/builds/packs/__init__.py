@@ -8,10 +8,44 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from deployer.core.interpreter import Interpreter
 from deployer.core.manifest import Runtime
 from deployer.core.recipe import Recipe
+
+if TYPE_CHECKING:
+    from deployer.builds.supply import Supply
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What one host of the target has to run a build with: its interpreters, machine and GNU C library."""
+
+    host: str
+    interpreters: tuple[Interpreter, ...]
+    machine: str
+    glibc: str
+
+
+Hosts = Callable[[], Sequence[Offer]]  # asked for when a pack needs it, for it costs a login
+
+
+def no_hosts() -> Sequence[Offer]:
+    """The hosts of a build that is for no target yet, or for this machine."""
+    return ()
+
+
+@runtime_checkable
+class Matching(Protocol):
+    """A pack whose builds need an interpreter of the host, and that can choose one that the hosts have."""
+
+    hosts: Hosts
+    supply: Supply | None
+
+    def outlook(self, tree: Path, recipe: Recipe) -> tuple[bool, str]:
+        """Which interpreter will run the app on the hosts, in a sentence; False where it may be none."""
+        ...
 
 
 class Run(Protocol):

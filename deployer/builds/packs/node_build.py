@@ -26,8 +26,13 @@ class Built:
     has_packages: bool
 
 
-def build(workshop: Workshop, folder: Path, script: str, *, also: tuple[str, ...] = ()) -> Built:
-    """Vendor what package.json in `folder` names and run its `script` if it has that; `also` are folders for PATH."""
+def build(
+    workshop: Workshop, folder: Path, script: str, *, also: tuple[str, ...] = (), node: node_find.Node | None = None
+) -> Built:
+    """Vendor what package.json in `folder` names and run its `script` if it has that; `also` are folders for PATH.
+
+    `node` is the one that builds where it is known; else the first that fits.
+    """
     package = read_package(folder)
     scripts = scripts_of(package)
     if script and script != "build" and script not in scripts:
@@ -35,7 +40,7 @@ def build(workshop: Workshop, folder: Path, script: str, *, also: tuple[str, ...
             f"package.json has no script {script!r}, which build.node.script names",
             hint=f"it has: {', '.join(sorted(scripts)) or 'none'}",
         )
-    node, manager = tools(folder, package, workshop.env)
+    node, manager = tools(folder, package, workshop.env, node)
     _tell(workshop, package, node, manager)
     # This node before any other, also for what scripts start by `#!/usr/bin/env node`.
     path = os.pathsep.join([str(node.executable.parent), *also, workshop.env.get("PATH", os.defpath)])
@@ -79,16 +84,18 @@ def read_package(tree: Path) -> Mapping[str, Any]:
 
 
 def tools(
-    tree: Path, package: Mapping[str, Any], env: Mapping[str, str]
+    tree: Path, package: Mapping[str, Any], env: Mapping[str, str], node: node_find.Node | None = None
 ) -> tuple[node_find.Node, node_managers.Manager]:
     """The node and the package manager for the package.json in `tree`."""
-    node = node_find.find(node_find.wishes(tree, package), env)
+    node = node or node_find.find(node_find.wishes(tree, package), env)
     return node, node_managers.choose(tree, package, node.executable, env.get("PATH", os.defpath))
 
 
-def versions(tree: Path, package: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, str]:
+def versions(
+    tree: Path, package: Mapping[str, Any], env: Mapping[str, str], node: node_find.Node | None = None
+) -> dict[str, str]:
     """The versions of node and of the package manager, and the machine that binaries are made for."""
-    node, manager = tools(tree, package, env)
+    node, manager = tools(tree, package, env, node)
     return {
         "node": node.version,
         "node-abi": node.abi,

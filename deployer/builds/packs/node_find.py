@@ -9,12 +9,16 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployer.core.errors import BuildFailed
+from deployer.builds.packs import Offer, matching, node_package
+from deployer.builds.supply import Carried, Supply
+from deployer.core.errors import BuildFailed, ReleaseRefused
+from deployer.core.interpreter import Interpreter
+from deployer.core.recipe import Recipe
 
 # npm brings the semver that npm itself decides `engines` by: a parser of ours would be another opinion.
 PROBE = r"""
@@ -33,6 +37,14 @@ const fits = wish => {
 };
 const answers = Object.fromEntries(Object.entries(JSON.parse(wishes)).map(([place, wish]) => [place, fits(wish)]));
 console.log(JSON.stringify({version: process.versions.node, abi: process.versions.modules, answers}));
+"""
+# Which of these versions do all ranges allow?
+PROBE_VERSIONS = r"""
+const [ranges, npm, ...versions] = process.argv.slice(1);
+const semver = require('module').createRequire(require('fs').realpathSync(npm))('semver');
+const wanted = Object.values(JSON.parse(ranges));
+const fits = version => wanted.every(range => semver.satisfies(version, range, {loose: true}));
+console.log(JSON.stringify(versions.filter(fits)));
 """
 
 
@@ -60,9 +72,8 @@ class Node:
 def find(wishes: Mapping[str, str], env: Mapping[str, str]) -> Node:
     """The first node, on PATH or from a version manager, that fits the wishes; `BuildFailed` names what does not."""
     first: Node | None = None
-    for executable in _candidates(env):
-        node = _probe(executable, wishes, env)
-        if node is not None and node.fits:
+    for node in _all(wishes, env):
+        if node.fits:
             return node
         first = first or node
     if first is None:
@@ -71,6 +82,52 @@ def find(wishes: Mapping[str, str], env: Mapping[str, str]) -> Node:
             hint="install Node.js with npm (nodejs.org, your system's packages or nvm)",
         )
     raise _unfit(first, wishes)
+
+
+def choose(
+    wishes: Mapping[str, str], env: Mapping[str, str], offers: Sequence[Offer], recipe: Recipe, supply: Supply | None
+) -> tuple[Node, Carried | None]:
+    """The node that builds for hosts with these `offers`; and the runtime, where the build brings it along."""
+    preferred = find(wishes, env)
+    if not offers or supply is None:
+        return preferred, None
+    fitting = [preferred, *(node for node in _all(wishes, env) if node.fits and node != preferred)]
+    known = {str(node.executable): node for node in fitting}
+    here = [as_interpreter(node) for node in fitting]
+    theirs = sorted({one.version for offer in offers for one in offer.interpreters if one.kind == "node"})
+    allowed = _allowed(preferred, wishes, theirs, env)
+    place, wanted = next(iter(wishes.items()), ("", ""))
+
+    def refuse(told: str) -> ReleaseRefused:
+        return matching.refusal("node", here, offers, wanted=wanted, wanted_by=place, how=recipe.match, told=told)
+
+    choice = matching.choose(
+        here,
+        offers,
+        recipe,
+        allows=allowed.__contains__,
+        carry=lambda: node_package.carried(supply, here[0]),
+        refuse=refuse,
+    )
+    if choice.told:
+        supply.report("done", f"Node.js {choice.interpreter.version} is used, which the hosts have: {choice.told}")
+    return known[choice.interpreter.path], choice.carried
+
+
+def as_interpreter(node: Node) -> Interpreter:
+    """The node as hosts tell of theirs."""
+    return Interpreter("node", str(node.executable), node.version, node.abi, machine())
+
+
+def _allowed(node: Node, wishes: Mapping[str, str], versions: Sequence[str], env: Mapping[str, str]) -> frozenset[str]:
+    """Which of these versions the app's ranges allow; a version that a file pins is for the build alone."""
+    ranges = {place: wish for place, wish in wishes.items() if place.startswith("engines")}
+    command = [str(node.executable), "-e", PROBE_VERSIONS, json.dumps(ranges), _npm_beside(node.executable, env)]
+    try:
+        done = subprocess.run([*command, *versions], env=dict(env), capture_output=True, check=True, timeout=30)
+        return frozenset(json.loads(done.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return frozenset(versions)
 
 
 def wishes(tree: Path, package: Mapping[str, Any]) -> dict[str, str]:
@@ -102,6 +159,11 @@ def _candidates(env: Mapping[str, str]) -> Iterator[Path]:
     yield from (Path(path) for path in sorted(glob.glob("/opt/*/bin/node")))
 
 
+def _all(wishes: Mapping[str, str], env: Mapping[str, str]) -> Iterator[Node]:
+    probed = (_probe(executable, wishes, env) for executable in _candidates(env))
+    return (node for node in probed if node is not None)
+
+
 def _by_version(executable: Path) -> tuple[int, ...]:
     found = re.search(r"/v?(\d+)\.(\d+)\.(\d+)/", str(executable))
     return tuple(int(part) for part in found.groups()) if found else ()
@@ -109,16 +171,19 @@ def _by_version(executable: Path) -> tuple[int, ...]:
 
 def _probe(executable: Path, wishes: Mapping[str, str], env: Mapping[str, str]) -> Node | None:
     """What this node says of itself; None where it does not even start."""
-    # `lib` beside it first: another node's npm would do, but one that belongs to it always runs on it.
-    npm = executable.with_name("npm")
-    beside = str(npm) if npm.exists() else shutil.which("npm", path=env.get("PATH")) or ""
-    command = [str(executable), "-e", PROBE, json.dumps(dict(wishes)), beside]
+    command = [str(executable), "-e", PROBE, json.dumps(dict(wishes)), _npm_beside(executable, env)]
     try:
         done = subprocess.run(command, env=dict(env), capture_output=True, check=True, timeout=30)
         answer = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return Node(executable, answer["version"], answer["abi"], answer["answers"])
+
+
+def _npm_beside(executable: Path, env: Mapping[str, str]) -> str:
+    # `lib` beside it first: another node's npm would do, but one that belongs to it always runs on it.
+    npm = executable.with_name("npm")
+    return str(npm) if npm.exists() else shutil.which("npm", path=env.get("PATH")) or ""
 
 
 def _unfit(node: Node, wishes: Mapping[str, str]) -> BuildFailed:

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.agent import durable
-from deployer.agent.interpreters import Interpreter
 from deployer.agent.objects import is_ours
 from deployer.core.errors import BuildFailed
+from deployer.core.interpreter import Interpreter
 
 PREFIX = "/app"  # where a build seems to lie, in tracebacks: the true folder differs from release to release
 SCRIPT = Path(__file__).with_name("compile_script.py")

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from deployer.agent.interpreters import Interpreter
 from deployer.builds.packs import Workshop
 from deployer.builds.packs.pythons import venv
 from deployer.core.errors import BuildFailed
+from deployer.core.interpreter import Interpreter
 
 NOTHING: Mapping[str, str] = {}
 

@@ -14,7 +14,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.agent.interpreters import Interpreter
 from deployer.builds.packs import Workshop
 from deployer.builds.packs.pythons import bytecode, editables, venv
 from deployer.builds.packs.pythons.layers import Layers
@@ -22,6 +21,7 @@ from deployer.builds.packs.pythons.locks import Lock
 from deployer.builds.packs.pythons.plans import Plan, plan
 from deployer.builds.packs.pythons.project import is_package
 from deployer.builds.packs.pythons.uv import Uv, safe_arguments, uv_version
+from deployer.core.interpreter import Interpreter
 
 SCRATCH = "scratch-"
 ABANDONED = 24 * 3600  # seconds after which scratch can belong to no living build

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.agent.interpreters import Interpreter, version_key
 from deployer.builds.packs.pythons import lock_python
 from deployer.builds.packs.pythons.project import project_table, read_toml
 from deployer.core.errors import BuildFailed
+from deployer.core.interpreter import Interpreter, version_key
 from deployer.core.recipe import Recipe
 
 OLDEST = ">=3.9"
@@ -20,10 +20,23 @@ _CLAUSE = re.compile(r"(===|==|!=|~=|<=|>=|<|>|\^|~)?\s*v?(\d+(?:\.\d+)*)(\.\*)?
 
 @dataclass(frozen=True)
 class Wish:
-    """The Python that is asked for: `spec` as in `requires-python`, `source` is who asks."""
+    """The Python that is asked for: `spec` as in `requires-python`, `source` is who asks.
+
+    `hosts` is what it asks of the hosts, where that is less: a version that a file pins is the one that builds, and a
+    host may have another patch level of it.
+    """
 
     spec: str
     source: str
+    hosts: str = ""
+
+    def allows(self, version: str) -> bool:
+        """Whether the app may be built with `version`."""
+        return _within(self.spec, version, self.source)
+
+    def allows_host(self, version: str) -> bool:
+        """Whether a host with `version` may run the app."""
+        return _within(self.hosts or self.spec, version, self.source)
 
 
 def wish(tree: Path, recipe: Recipe) -> Wish:
@@ -32,44 +45,70 @@ def wish(tree: Path, recipe: Recipe) -> Wish:
     spec, source = lock_python.asked(tree, recipe)
     if not spec or spec in first.spec:
         return first
+    hosts = first.hosts or first.spec
+    if "==" not in spec:  # a range: a version that is pinned is for the build
+        hosts += f",{spec}"
     if first.source == NOTHING:
-        return Wish(f"{spec},{OLDEST}", source)
-    return Wish(f"{first.spec},{spec}", f"{first.source} and {source}")
+        return Wish(f"{spec},{OLDEST}", source, hosts)
+    return Wish(f"{first.spec},{spec}", f"{first.source} and {source}", hosts)
 
 
 def _first(tree: Path, recipe: Recipe) -> Wish:
     """The first that says something: deploy.yaml, `.python-version`, `runtime.txt`, `requires-python`."""
     if recipe.python.version:
-        return Wish(_pinned(recipe.python.version, "deploy.yaml: build.python.version"), "deploy.yaml")
+        pin = _pinned(recipe.python.version, "deploy.yaml: build.python.version")
+        return Wish(pin, "deploy.yaml", _requires(tree)[0])
     for name in (".python-version", "runtime.txt"):
         if (tree / name).is_file():
             lines = (tree / name).read_text(errors="replace").splitlines()
             words = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
             if words:
-                return Wish(_pinned(words[0], name), name)
+                return Wish(_pinned(words[0], name), name, _requires(tree)[0])
+    return Wish(*_requires(tree))
+
+
+def _requires(tree: Path) -> tuple[str, str]:
+    """The range that pyproject.toml gives, and where."""
     if (tree / "pyproject.toml").is_file():
         pyproject = read_toml(tree / "pyproject.toml")
         requires = project_table(pyproject).get("requires-python")
         poetry = pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python")
         for spec, key in ((requires, "requires-python"), (poetry, "tool.poetry.dependencies.python")):
             if isinstance(spec, str) and spec.strip():
-                return Wish(f"{spec},{OLDEST}", f"pyproject.toml: {key}")
-    return Wish(OLDEST, NOTHING)
+                return f"{spec},{OLDEST}", f"pyproject.toml: {key}"
+    return OLDEST, NOTHING
 
 
-def chosen(wanted: Wish, here: Sequence[Interpreter]) -> Interpreter:
-    """The newest interpreter of `here` that fits; `BuildFailed` says what there is."""
-    clauses = [clause for clause in re.split(r"[,\s]+(?=[<>=!~^\d])|,", wanted.spec) if clause.strip()]
-    fitting = [one for one in here if all(allows(clause, one.version, wanted.source) for clause in clauses)]
-    final = [one for one in fitting if version_key(one.version)[1]]
-    if final or fitting:
-        return (final or fitting)[0]
+def _within(spec: str, version: str, source: str) -> bool:
+    clauses = [clause for clause in re.split(r"[,\s]+(?=[<>=!~^\d])|,", spec) if clause.strip()]
+    return all(allows(clause, version, source) for clause in clauses)
+
+
+def fitting_ones(wanted: Wish, here: Sequence[Interpreter]) -> list[Interpreter]:
+    """The interpreters of `here` that fit, the newest one that is no release candidate first."""
+    fitting = [one for one in here if wanted.allows(one.version)]
+    return sorted(fitting, key=lambda one: not version_key(one.version)[1])  # stable: newest first within both
+
+
+def candidates(wanted: Wish, here: Sequence[Interpreter]) -> list[Interpreter]:
+    """The interpreters of `here` that fit, the best first: the newest one that is no release candidate.
+
+    `BuildFailed` says what there is where none fits.
+    """
+    fitting = fitting_ones(wanted, here)
+    if fitting:
+        return fitting
     versions = ", ".join(dict.fromkeys(one.version for one in here)) or "none"
     raise BuildFailed(
         f"{wanted.source} asks for Python {wanted.spec.removesuffix(',' + OLDEST)}; this machine has {versions}",
         hint="install it (`uv python install`, pyenv or the system's packages), or choose one of these by "
         "`build.python.version` in deploy.yaml; the hosts need the same one",
     )
+
+
+def chosen(wanted: Wish, here: Sequence[Interpreter]) -> Interpreter:
+    """The newest interpreter of `here` that fits; `BuildFailed` says what there is."""
+    return candidates(wanted, here)[0]
 
 
 def allows(clause: str, version: str, source: str) -> bool:
