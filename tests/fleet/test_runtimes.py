@@ -152,8 +152,10 @@ def test_a_python_that_a_build_brings_along_is_sent_once_and_goes_when_nothing_n
     program.chmod(0o644)
     program.write_text(program.read_text() + "\n# altered\n")
     assert "runtimes/" in python.run("verify").out
-    python.settings("pack: auto, runtime: host")
-    python.ship()
+    for text in ("once", "twice"):  # and what went before leaves what is kept
+        (python.folder / "serve.py").write_text(SERVER + f"# {text}\n")
+        python.settings("pack: auto, runtime: host")
+        python.ship()
     python.deploy("prune")
     assert python.runtimes == []
     assert python.answer().startswith("3.11.2 /usr")
