@@ -26,7 +26,7 @@ READ_ONLY = 0o555
 
 def stage(request: requests.Stage, host: Host) -> requests.Staged:
     """Make `releases/vN`; the same release again changes nothing."""
-    env, text = release.render_env(request.variables), request.spec.render()
+    env, text = release.render_env(request.variables), request.text.encode() or request.spec.render()
     home = host.files.release(request.spec.version)
     if not os.path.isdir(home):
         build = transfer.open_manifest(host.files, request.spec.build)
@@ -112,6 +112,12 @@ def make_folders(root: str, paths: Iterable[str]) -> list[str]:
             os.mkdir(f"{root}/{folder}")
             made[folder] = None
     return [f"{root}/{folder}" for folder in made]
+
+
+def read_spec_text(request: requests.ReadSpecText, host: Host) -> requests.SpecText:
+    """The text of a release's spec: one that an older deployer wrote, this one would write otherwise."""
+    spec(host.files, request.version)
+    return requests.SpecText((host.files.release(request.version) / "release.json").read_text(encoding="utf-8"))
 
 
 def read_spec(request: requests.ReadSpec, host: Host) -> Spec:

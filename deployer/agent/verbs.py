@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "Survey": ("interpreters", "survey", False),
     "Stage": ("stage", "stage", True),
     "ReadSpec": ("stage", "read_spec", False),
+    "ReadSpecText": ("stage", "read_spec_text", False),
     "RunReleaseCommand": ("command", "run_release_command", True),
     "GiveTimes": ("file_times", "give_times", True),
     "Prepare": ("switch", "prepare", True),

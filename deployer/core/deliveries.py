@@ -88,10 +88,15 @@ class Surveyed:
 
 @message
 class Stage:
-    """Make a release directory, complete, verified and durable."""
+    """Make a release directory, complete, verified and durable.
+
+    `text` is the `release.json` of a release that another host has: an older deployer may have written it otherwise than
+    this one would, and the ledger names its bytes.
+    """
 
     spec: Spec
     variables: dict[str, Secret]
+    text: str = ""
 
 
 @message

@@ -273,6 +273,20 @@ class ReadSpec:
 
 
 @message
+class ReadSpecText:
+    """`release.json` of a release that is present here, as its bytes are."""
+
+    version: int
+
+
+@message
+class SpecText:
+    """The text of a `release.json`."""
+
+    text: str
+
+
+@message
 class Logs:
     """The last `lines` lines of these processes (all where empty), and with `follow` all that come."""
 

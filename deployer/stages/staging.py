@@ -32,7 +32,8 @@ def stage_missing(target: Target, spec: Spec) -> None:
     _bring_agent(target, spec, lacking)
     source = target.holding(spec.version)
     config = source.call(requests.GetConfig(spec.version), requests.Config)
-    staged = stage(target, requests.Stage(spec, config.variables), lacking)
+    text = source.call(requests.ReadSpecText(spec.version), requests.SpecText).text
+    staged = stage(target, requests.Stage(spec, config.variables, text), lacking)
     recorded = target.ledger.release(spec.version)
     if (staged.config, staged.spec) != (recorded.config, recorded.spec):
         raise Drift(

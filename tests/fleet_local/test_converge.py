@@ -1,6 +1,12 @@
 """`deploy converge` mends what is not right, and nothing else."""
 
 import os
+import shutil
+from pathlib import Path
+
+import deployer
+
+PACKAGE = Path(deployer.__file__).parent
 
 
 def pids(fleet):
@@ -77,4 +83,20 @@ def test_what_was_stopped_stays_so(fleet):
     fleet.deploy("converge")
     assert {name: fleet.runs(name) for name in fleet.names} == {"web1": {}, "web2": {}, "web3": {}}
     fleet.deploy("start")
+    assert fleet.differences() == []
+
+
+def test_a_host_that_missed_a_release_of_an_older_deployer_gets_it_from_a_newer_one(fleet, tmp_path):
+    with fleet.down("web2"):
+        fleet.deploy("release", "--allow-missing")
+    newer = tmp_path / "newer"  # it knows one thing more of a process type
+    shutil.copytree(PACKAGE, newer / "deployer", ignore=shutil.ignore_patterns("__pycache__"))
+    module = newer / "deployer/core/manifest.py"
+    text = module.read_text()
+    known = '    stop_signal: str = "TERM"\n'
+    assert known in text
+    module.write_text(text.replace(known, known + '    novelty: str = ""\n'))
+    fleet.deploy("run", env={"PYTHONPATH": str(newer)})
+    assert fleet.serves() == {"web1": "v1", "web2": "v1", "web3": "v1"}
+    assert b"novelty" not in (fleet.of("web2") / "releases/v1/release.json").read_bytes()
     assert fleet.differences() == []
