@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-GOOD, UNIMPORTABLE, WRONG_PORT, CRASHING, ANSWERING_500 = "good", "cannot import", "wrong port", "crashes", "answers 500"
+GOOD = "good"
+UNIMPORTABLE, WRONG_PORT, CRASHING, ANSWERING_500 = "cannot import", "wrong port", "crashes", "answers 500"
 ELSEWHERE = 34567  # the port that an app of the kind WRONG_PORT listens on
 
 FLASK, DJANGO, GUNICORN, UVICORN = "flask==3.1.2", "django==5.2.8", "gunicorn==23.0.0", "uvicorn==0.38.0"
@@ -61,7 +62,9 @@ NODE = {
 }
 
 
-def _flask(name: str, web: str, *, wrong: str = "", requirements: tuple[str, ...] = (GUNICORN,), factory: bool = False) -> App:
+def _flask(
+    name: str, web: str, *, wrong: str = "", requirements: tuple[str, ...] = (GUNICORN,), factory: bool = False
+) -> App:
     page = "@app.get('/')\ndef home():\n    <answer>\n    return '<text>'\n"
     made = "app = Flask(__name__)\n\n"
     source = f"<top>\nfrom flask import Flask\n\n{made}{page}"
@@ -179,7 +182,9 @@ asyncio.run(main())
     return App("Tornado", files, broken, {"top": "", "answer": "pass", "port": "int(os.environ['PORT'])"})
 
 
-def _node(name: str, source: str, start: str, *, procfile: str = "", dependencies: Mapping[str, str] | None = None) -> App:
+def _node(
+    name: str, source: str, start: str, *, procfile: str = "", dependencies: Mapping[str, str] | None = None
+) -> App:
     package = {"name": "site", "version": "1.0.0", "private": True, "dependencies": dict(dependencies or {})}
     if start:
         package["scripts"] = {"start": start}

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 from tests.apps import commit
 from tests.e2e.deployed import Deployed, Result
@@ -107,7 +108,7 @@ class Stream:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._visit, daemon=True)
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> Self:
         if self.port:
             self._thread.start()
         return self

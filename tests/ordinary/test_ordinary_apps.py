@@ -12,7 +12,7 @@ FAILED, DONE = 30, 0
 
 @pytest.mark.registry
 @pytest.mark.slow
-@pytest.mark.parametrize("app", [pytest.param(app, marks=pytest.mark.needs(*app.needs)) for app in ALL], ids=lambda app: app.name)
+@pytest.mark.parametrize("app", [pytest.param(app, id=app.name, marks=pytest.mark.needs(*app.needs)) for app in ALL])
 def test_an_ordinary_app_is_served_or_what_served_still_is(app, tmp_path, table):
     home = tmp_path / "home"
     home.mkdir()
@@ -34,7 +34,8 @@ def test_an_ordinary_app_is_served_or_what_served_still_is(app, tmp_path, table)
             serving = f"three {name}" if steps[name].code == DONE else serving
             assert steps[name].serves == serving, told(life)
             assert steps[name].code == FAILED or name == WRONG_PORT, told(life)
-    assert (steps["rollback"].code, steps["rollback"].serves) == (DONE, "one" if serving == "two" else "two"), told(life)
+    before = "one" if serving == "two" else "two"
+    assert (steps["rollback"].code, steps["rollback"].serves) == (DONE, before), told(life)
     assert (steps["config set --run"].code, steps["config set --run"].serves) == (DONE, steps["rollback"].serves)
 
 
