@@ -18,7 +18,7 @@ PACKAGE = {
     "engines": {"node": ">=20"},
     "scripts": {"dev": "vite", "build": "vite build", "start": "node server.js"},
     "dependencies": {"express": "^5.1.0"},
-    "devDependencies": {"vite": "^8.0.0"},
+    "devDependencies": {"vite": "8.3.4"},
 }
 FILES = {
     "server.js": """\
