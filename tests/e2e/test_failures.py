@@ -81,6 +81,7 @@ def test_a_release_command_that_fails_switches_nothing(deployed, tiny):
     assert deployed.get("/pid") == pid
     assert deployed.json("releases")["releases"][0]["outcome"] == "failed"
     tiny.behave(release="ok")
+    tiny.say("better")
     deployed.deploy("ship")
     assert deployed.deploy("rollback") == "v1"
 
