@@ -238,7 +238,10 @@ func main() {
 	_ = time.Second
 	_ = os.Getenv("PORT")
 	<top>
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(<status>); fmt.Fprint(w, "<text>") })
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(<status>)
+		fmt.Fprint(w, "<text>")
+	})
 	if err := http.ListenAndServe(":"+<port>, nil); err != nil {
 		panic(err)
 	}
@@ -250,7 +253,11 @@ func main() {
         ANSWERING_500: {"status": "500"},
         WRONG_PORT: {"port": f'"{ELSEWHERE}"'},
     }
-    build = 'app: ordinary\nbuild: {pack: commands, commands: ["go build -o site ."], env: {GOFLAGS: "-mod=mod", GOCACHE: /tmp/go-cache}}\n'
+    build = """app: ordinary
+build:
+  pack: commands
+  commands: [go build -o site .]
+"""
     files = {"main.go": source, "go.mod": "module site\n\ngo 1.19\n", "Procfile": "web: <web>\n", "deploy.yaml": build}
     return App("Go", files, broken, {"top": "", "status": "200", "port": 'os.Getenv("PORT")', "web": "./site"}, ("go",))
 

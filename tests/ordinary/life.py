@@ -52,7 +52,7 @@ class Life:
         else:
             self._step("init", lambda: self.deployed.run("init"))
             commit(self.deployed.folder, "init")
-        self._step("ship", lambda: self.deployed.run("ship"))
+        self._step("ship", self._first)
         self._step("change", lambda: self._ship("two"))
         for way in (UNIMPORTABLE, WRONG_PORT, CRASHING, ANSWERING_500):
             if way in self.app.broken:
@@ -62,6 +62,11 @@ class Life:
         self._step("rollback", lambda: self.deployed.run("rollback"))
         self._step("config set --run", lambda: self.deployed.run("config", "set", "GREETING=hello", "--run"))
         return self.steps
+
+    def _first(self) -> Result:
+        """The first ship; once more where another program of this busy machine was given the port a moment before."""
+        ended = self.deployed.run("ship")
+        return self.deployed.run("ship") if ended.code == 30 and "is held by" in ended.err else ended
 
     def _write(self, text: str, way: str = GOOD) -> None:
         self.app.write(self.deployed.folder, text, way)
