@@ -114,7 +114,8 @@ urlpatterns = [path('', home)]
         "mysite/__init__.py": "",
         "mysite/settings.py": settings,
         "mysite/urls.py": urls,
-        "mysite/wsgi.py": f"{entry}from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
+        "mysite/wsgi.py": f"{entry}from django.core.wsgi import get_wsgi_application\n"
+        "application = get_wsgi_application()\n",
         "requirements.txt": f"{DJANGO}\n{GUNICORN}\n",
         "Procfile": "web: <web>\n",
     }
