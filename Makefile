@@ -35,8 +35,8 @@ demo: $(STAMP) ## build, release, run, change, break and roll back a real app he
 demo-stop: $(STAMP) ## stop the demo's app; its files stay
 	@$(BIN)/python examples/demo.py stop
 
-test: $(STAMP) ## every test that this machine can run; says at the end what it could not
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -o faulthandler_timeout=600
+test: $(STAMP) ## every test that this machine can run; says at the end what it could not; ALL=1: none may be skipped
+	@$(if $(ALL),DEPLOYER_TEST_ALL=1 )$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -o faulthandler_timeout=600
 
 test-fast: $(STAMP) ## the rules alone: no app is built or run
 	@$(BIN)/python -m pytest -n $(JOBS) -q -m "not slow and not registry" $(FAST)

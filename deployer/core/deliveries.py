@@ -90,8 +90,8 @@ class Surveyed:
 class Stage:
     """Make a release directory, complete, verified and durable.
 
-    `text` is the `release.json` of a release that another host has: an older deployer may have written it otherwise than
-    this one would, and the ledger names its bytes.
+    `text` is the `release.json` of a release that another host has: an older deployer may have written it otherwise
+    than this one would, and the ledger names its bytes.
     """
 
     spec: Spec
