@@ -19,7 +19,8 @@ from deployer.core.turn import TURN
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any, NoReturn
+    from types import ModuleType
+    from typing import Any, NoReturn, Optional
 
 
 SHELL = "/bin/sh"
@@ -94,12 +95,13 @@ def launch(
     if known.get("files"):  # a release of an older deployer has no such thing
         bound_files(known["files"])
     handed = _handed(root, spec, known, key, None if ordinal else port)
+    servers = _servers(known)
     if spec.run_as and os.getuid() == 0:
-        become(spec.run_as)
+        become(spec.run_as)  # from here on nothing of ours can be imported: the program is root's alone
     made = environment(spec, variables, app=app, process=process, port=port or None, base=base(), turn=turn)
     made.update(handed)
-    if known.get("binds_port") and any(name in known["command"] for name in SERVERS):
-        made.update(_told(known, made))
+    if servers is not None:
+        made.update(servers.variables(known["command"], made, socket=known.get("listen") == "socket"))
     command = direct(known["command"])  # its pid is the program's: signals and LISTEN_PID are for that, not for a shell
     where = working_folder(spec, app)
     execute(SHELL, ["sh", "-c", command], made, where=where, keep=len(handed.get("LISTEN_FDS", "")))
@@ -206,11 +208,13 @@ def _handed(root: str, spec: Any, known: Mapping[str, Any], key: str, trial: int
     return handed.variables(root, key, known)
 
 
-def _told(known: Mapping[str, Any], made: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables by which a server that is known takes its socket, or binds PORT."""
-    from deployer.core import servers  # noqa: PLC0415 - only where its name is in the command
+def _servers(known: Mapping[str, Any]) -> Optional[ModuleType]:
+    """What knows by which variables a server takes its socket or binds PORT, where its name is in the command."""
+    if not known.get("binds_port") or not any(name in known["command"] for name in SERVERS):
+        return None
+    from deployer.core import servers  # noqa: PLC0415 - few types have one, and this is on the way of every start
 
-    return servers.variables(known["command"], made, socket=known.get("listen") == "socket")
+    return servers
 
 
 def _forget_inherited(first: int) -> None:

@@ -143,9 +143,9 @@ def test_processes_run_as_the_user_of_the_target(build, tmp_path):
     files = a_target(with_room / "root")
     manager = build(files)
     try:
-        types = a_release(
-            files, 1, a_type("web", "id -un; id -Gn; echo $HOME; cat ../env; exec sleep 600"), run_as="nobody"
-        )
+        command = "id -un; id -Gn; echo $HOME; cat ../env; exec sleep 600 # as gunicorn would"
+        types = a_release(files, 1, a_type("web", command, binds_port=True), run_as="nobody")
+        (files.release(1) / "agent.pyz").chmod(0o500)  # as the agent leaves it: the launcher's own user alone reads it
         web = Process(1, "web", 1, 5000)
         manager.ensure()
         manager.start([web], types)
