@@ -116,7 +116,8 @@ class PythonPack:
             return choice.carried.runtime(venv.PYTHON, glibc=glibc)
         asked = wish(tree, recipe)
         python = (asked.hosts or asked.spec).removesuffix(OLDEST).rstrip(",")
-        unfit = markers.unfit(tree, one, markers.app(tree, lock, recipe.python, python))
+        asking = markers.app(tree, lock, recipe.python, python, top=workshop.top)
+        unfit = markers.unfit(tree, one, asking)
         return as_runtime(one, link=venv.PYTHON, match=recipe.match, unfit=unfit, glibc=glibc)
 
     def _choice(self, tree: Path, recipe: Recipe) -> matching.Choice:

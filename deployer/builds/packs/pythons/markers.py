@@ -177,11 +177,14 @@ def _read(path: Path) -> Package:
     )  # fmt: skip
 
 
-def app(tree: Path, lock: Lock, wishes: PythonRecipe, python: str) -> Package:
-    """What the app itself requires: the lock's own conditions and those of pyproject.toml; `python` is its wish."""
+def app(tree: Path, lock: Lock, wishes: PythonRecipe, python: str, *, top: Path | None = None) -> Package:
+    """What the app itself requires: the lock's own conditions and those of pyproject.toml; `python` is its wish.
+
+    `tree` is the app's folder, `top` that of the whole commit, which a requirements file may include others of.
+    """
     found: tuple[str, ...] = ()
     if lock.kind == "requirements":
-        found = lines(requirements.read(tree, lock.path).text)
+        found = lines(requirements.read(tree, lock.path, top).text)
     elif lock.kind in CONVERTERS:
         locked = converted(lock.kind, tree / lock.path, groups=wishes.groups, extras=wishes.extras)
         found = lines("\n".join(one.line for one in locked))
