@@ -207,7 +207,7 @@ def test_poetry_pdm_and_pipenv_locks_are_installed(bench, tmp_path):
     pipenv = write(
         tmp_path / "pipenv",
         Pipfile="",
-        Pipfile_dot_lock='{"_meta": {"sources": [{"url": "x"}]}, '
+        Pipfile_dot_lock='{"_meta": {"sources": []}, '
         f'"default": {{"six": {{"hashes": ["{wheel}"], "version": "==1.16.0"}}}}}}',
     )
     for tree in (poetry, pdm, pipenv):
