@@ -118,6 +118,12 @@ class Deployed:
             finally:
                 connection.close()
 
+    def leave_5000(self) -> None:
+        """Have it choose other ports than those of `deploy dev`, which other tests want for themselves meanwhile."""
+        registry = self.home / "state" / "deployer"
+        registry.mkdir(parents=True)
+        (registry / "ports.json").write_text('{"/": [5000]}\n')
+
     def differences(self) -> list[str]:
         """What `status` and `verify` would complain of; asked in this process, which is quicker."""
         where = operator(self.environ, who="test", now=lambda: "", token=lambda: "")

@@ -26,6 +26,7 @@ def site(tmp_path, port):
     commit(folder, "A page")
     one = Deployed(folder, tmp_path / "home", "my-site", port)
     one.home.mkdir()
+    one.leave_5000()
     yield one
     one.end()
 
