@@ -131,7 +131,7 @@ def break_it(url: str) -> None:
     expect(fetch(f"{url}/up"), "ok v2", "v2 still to answer")
     expect(do("deploy status"), "local: v2", "v2 to be current")
     say("v3 exists and has failed; its number is never used again, and no rollback will ever choose it:")
-    expect(do("deploy releases"), "restored", "v3 to be noted as failed")
+    expect(do("deploy releases"), "failed: rolled back", "v3 to be noted as failed")
 
 
 def roll_it_back(url: str) -> None:

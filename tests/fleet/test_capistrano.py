@@ -81,7 +81,7 @@ def test_capistrano_current_leads_somewhere_on_every_host_when_the_exit_code_is_
 def test_capistrano_two_deploys_in_one_second_have_a_directory_each(fleet):
     text = fleet.say()
     fleet.deploy("build")
-    racing = [fleet.start("ship", "--wait", "60s") for _ in range(2)]
+    racing = [fleet.start("ship", "--force", "--wait", "60s") for _ in range(2)]
     ended = [(process, *process.communicate(timeout=120)) for process in racing]
     assert [process.returncode for process, _, _ in ended] == [0, 0], ended
     first, second = sorted((out.strip() for _, out, _ in ended), key=lambda name: int(name[1:]))
