@@ -151,7 +151,7 @@ def configure_it(url: str) -> None:
 
 def look_at_it() -> None:
     title("What happened, and is it true?")
-    expect(do("deploy releases"), "current", "a current release")
+    expect(do("deploy releases"), "live", "a live release")
     expect(do("deploy status"), "none", "no drift")
     expect(do("deploy verify"), "ok", "every release to match its digests")
 
