@@ -118,11 +118,11 @@ class Deployed:
             finally:
                 connection.close()
 
-    def leave_5000(self) -> None:
-        """Have it choose other ports than those of `deploy dev`, which other tests want for themselves meanwhile."""
+    def leave_first_ports(self) -> None:
+        """Have it choose ports from 26000 on: the first thousands are those that other tests expect meanwhile."""
         registry = self.home / "state" / "deployer"
         registry.mkdir(parents=True)
-        (registry / "ports.json").write_text('{"/": [5000]}\n')
+        (registry / "ports.json").write_text(json.dumps({"/": list(range(5000, 26000, 1000))}))
 
     def differences(self) -> list[str]:
         """What `status` and `verify` would complain of; asked in this process, which is quicker."""

@@ -26,7 +26,7 @@ def site(tmp_path, port):
     commit(folder, "A page")
     one = Deployed(folder, tmp_path / "home", "my-site", port)
     one.home.mkdir()
-    one.leave_5000()
+    one.leave_first_ports()
     yield one
     one.end()
 

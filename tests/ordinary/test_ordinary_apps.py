@@ -31,7 +31,7 @@ def test_an_ordinary_app_is_served_or_what_served_still_is(app, tmp_path, table)
     home.mkdir()
     (tmp_path / "ordinary").mkdir()
     deployed = Deployed(tmp_path / "ordinary", home, "ordinary", 0)
-    deployed.leave_5000()
+    deployed.leave_first_ports()
     life = Life(app, deployed)
     try:
         life.live()
