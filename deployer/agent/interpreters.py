@@ -119,8 +119,7 @@ def installed(kind: str, *, cache: Path, environ: Mapping[str, str]) -> list[Int
             entry = {"stamp": stamp, "answer": _ask(kind, path)}
         answers[path] = entry
         if entry["answer"]:
-            version, abi, machine, lacks = entry["answer"]
-            found.append(Interpreter(kind, path, version, abi, machine, tuple(lacks)))
+            found.append(_interpreter(kind, path, entry["answer"]))
     merged = {**{path: entry for path, entry in known.items() if os.path.exists(path)}, **answers}
     if merged != known:
         durable.make_directory(cache.parent)
@@ -169,11 +168,14 @@ def _is_binary(path: str) -> bool:
 
 def asked(kind: str, path: str) -> Optional[Interpreter]:
     """The interpreter at `path`, asked now; None where it does not run."""
-    answer = _ask(kind, os.path.realpath(path))
-    if answer is None:
-        return None
+    real = os.path.realpath(path)
+    answer = _ask(kind, real)
+    return None if answer is None else _interpreter(kind, real, answer)
+
+
+def _interpreter(kind: str, path: str, answer: Sequence[Any]) -> Interpreter:
     version, abi, machine, lacks = answer
-    return Interpreter(kind, os.path.realpath(path), version, abi, machine, tuple(lacks))
+    return Interpreter(kind, path, version, abi, machine, tuple(lacks))
 
 
 def _ask(kind: str, path: str) -> Optional[list[Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 
-from deployer.agent import durable, interpreters, transfer
+from deployer.agent import build_tree, durable, interpreters, transfer
 from deployer.agent.layout import Layout
 from deployer.agent.objects import Objects
 from deployer.core.errors import NotFound, ReleaseRefused
@@ -22,8 +22,6 @@ READ_ONLY = 0o555
 
 def place(files: Layout, runtime: Runtime) -> str:
     """Have the runtime laid out here; the target of a release's link to its program."""
-    from deployer.agent import stage  # noqa: PLC0415 - it imports this
-
     home = files.runtimes / runtime.vendored
     if home.is_dir() and altered(files, runtime):
         durable.remove(home, name="runtime")  # what runs from it has its files open
@@ -33,10 +31,10 @@ def place(files: Layout, runtime: Runtime) -> str:
         part = durable.temporary(home)
         os.mkdir(part, 0o755)
         try:
-            folders = stage.make_folders(part, [entry.path for entry in content.entries])
+            folders = build_tree.make_folders(part, [entry.path for entry in content.entries])
             objects = Objects(files.objects)
             for entry in content.entries:
-                stage.make_entry(entry, f"{part}/{entry.path}", objects)
+                build_tree.make(entry, f"{part}/{entry.path}", objects)
             for folder in reversed(folders):
                 os.chmod(folder, READ_ONLY)
             durable.sync_filesystem(part)
@@ -70,11 +68,9 @@ def refusal(runtime: Runtime, host: str, reason: str) -> ReleaseRefused:
 
 def altered(files: Layout, runtime: Runtime) -> str:
     """The first path of a laid-out runtime that is missing or was altered; '' if all is as it was."""
-    from deployer.agent import stage  # noqa: PLC0415 - it imports this
-
     home = files.runtimes / runtime.vendored
     entries = transfer.open_manifest(files, runtime.vendored).entries
-    return next((entry.path for entry in entries if not stage.fits(entry, f"{home}/{entry.path}")), "")
+    return next((entry.path for entry in entries if not build_tree.fits(entry, f"{home}/{entry.path}")), "")
 
 
 def named_by(files: Layout, builds: set[str]) -> set[str]:

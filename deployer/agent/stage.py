@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from deployer.agent import config, durable, ledger, shared_paths, transfer
+from deployer.agent import build_tree, config, durable, ledger, shared_paths, transfer
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
-from deployer.agent.objects import Objects, is_unedited
+from deployer.agent.objects import Objects
 from deployer.core import canonical, plain, release, requests
 from deployer.core.errors import Drift, NotFound, ReleaseRefused
-from deployer.core.manifest import Entry, File, Manifest, Runtime
+from deployer.core.manifest import Manifest, Runtime
 from deployer.core.release import SharedPath, Spec
 
 READ_ONLY = 0o555
@@ -63,11 +63,11 @@ def fill(host: Host, part: str, spec: Spec, build: Manifest) -> None:
     shared = shared_paths.placed(spec, build)
     entries = [entry for entry in build.entries if not _below(entry.path, set(shared))] if shared else build.entries
     extra = host_links(host, spec, shared)
-    folders = make_folders(app, [*(entry.path for entry in entries), *extra])
+    folders = build_tree.make_folders(app, [*(entry.path for entry in entries), *extra])
     objects = Objects(host.files.objects)
     point("stage.link")
     for entry in entries:
-        make_entry(entry, f"{app}/{entry.path}", objects)
+        build_tree.make(entry, f"{app}/{entry.path}", objects)
     for path, target in extra.items():
         os.symlink(target, f"{app}/{path}")
     point("stage.linked")
@@ -97,21 +97,6 @@ def host_links(host: Host, spec: Spec, shared: Mapping[str, SharedPath]) -> dict
 def shared_link(place: str, path: SharedPath) -> str:
     """What the link at `place` in `releases/vN/app` names: relative, so that a copied root still works."""
     return posixpath.join(*[".."] * (place.count("/") + 3), "shared", path.path)
-
-
-def make_folders(root: str, paths: Iterable[str]) -> list[str]:
-    """Make the folders of these paths below `root`; all of them, parents first."""
-    made: dict[str, None] = {}
-    for path in paths:
-        missing = []
-        folder = posixpath.dirname(path)
-        while folder and folder not in made:
-            missing.append(folder)
-            folder = posixpath.dirname(folder)
-        for folder in reversed(missing):
-            os.mkdir(f"{root}/{folder}")
-            made[folder] = None
-    return [f"{root}/{folder}" for folder in made]
 
 
 def read_spec_text(request: requests.ReadSpecText, host: Host) -> requests.SpecText:
@@ -147,7 +132,7 @@ def check(files: Layout, version: int) -> Spec:
     build = transfer.open_manifest(files, found.build)
     shared = set(shared_paths.placed(found, build))
     for entry in build.entries:
-        if not _below(entry.path, shared) and not fits(entry, f"{app}/{entry.path}"):
+        if not _below(entry.path, shared) and not build_tree.fits(entry, f"{app}/{entry.path}"):
             raise Drift(
                 f"v{version}: app/{entry.path} is missing or was altered",
                 hint=f"`deploy verify v{version}` lists everything; a new `deploy release` makes it anew",
@@ -195,26 +180,6 @@ def _check_interpreter(files: Layout, version: int, runtime: Runtime) -> None:
             f"v{version} needs {runtime.kind} {runtime.version}; {leads_to} is not that any more",
             hint="a new `deploy release` of its build finds another one, if the host has it",
         )
-
-
-def fits(entry: Entry, path: str) -> bool:
-    """Whether what is at `path` has the kind, size, mode and time of the entry, or leads where it does."""
-    try:
-        found = os.lstat(path)
-        if isinstance(entry, File):
-            mode = 0o100555 if entry.executable else 0o100444
-            return (found.st_mode, found.st_size) == (mode, entry.size) and is_unedited(found.st_mtime_ns)
-        return os.readlink(path) == entry.target
-    except OSError:
-        return False
-
-
-def make_entry(entry: Entry, path: str, objects: Objects) -> None:
-    """Make a file (a hard link into the objects) or a link of a build."""
-    if isinstance(entry, File):
-        objects.link(entry, path)
-    else:
-        os.symlink(entry.target, path)
 
 
 def _below(path: str, roots: set[str]) -> bool:

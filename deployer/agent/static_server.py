@@ -16,7 +16,7 @@ from typing import Optional
 from urllib.parse import quote
 
 from deployer.agent.static_files import MISSING, Folder, Found, Moved
-from deployer.agent.static_reply import Refused, Reply, Request, file_reply, head, parse
+from deployer.agent.static_reply import REASONS, Refused, Reply, Request, file_reply, head, parse
 
 LARGEST_HEAD = 16 << 10  # bytes
 SMALL = 64 << 10  # bytes that are sent in one go with their head
@@ -172,8 +172,6 @@ async def _short(
     writer: asyncio.StreamWriter, status: int, headers: dict[str, str], *, keeps: bool, body: bool
 ) -> None:
     """A reply that says no more than its status."""
-    from deployer.agent.static_reply import REASONS  # noqa: PLC0415 - seldom
-
     text = f"{status} {REASONS[status]}\n".encode()
     headers = {**headers, "Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(text))}
     writer.write(head(status, headers, keeps=keeps, date=_now()) + (text if body else b""))

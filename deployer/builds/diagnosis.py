@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deployer.builds.diagnosis_node import NODE
 from deployer.builds.diagnosis_python import INDEXES, PYTHON, of_python
-from deployer.builds.symptoms import Facts, Symptom, advice, before
+from deployer.builds.symptoms import NOT_FOUND, SHELL, Facts, Symptom, advice, before, lacking
 from deployer.core.errors import BuildFailed
 
 NAME = r"(?P<name>[A-Z][A-Z0-9]*_[A-Z0-9_]*|DEBUG|PORT|[A-Z]{5,}[A-Z0-9]*)"
@@ -32,26 +32,14 @@ def _script(match: re.Match[str], facts: Facts) -> str:
     return f"{name} may not be executed: `git update-index --chmod=+x {name}`, and commit"
 
 
-VARIABLES = (
-    Symptom(rf"Environment variable not found: {NAME}", _variable),
-    Symptom(rf"[Mm]issing (?:required )?(?:env(?:ironment)?(?: var(?:iable)?s?)?)[^\n]{{0,20}}?\b{NAME}\b", _variable),
-    Symptom(rf"\b{NAME}\b[\"'`]? (?:environment variable )?(?:is|was|must be) (?:not (?:set|defined|provided)|required|"
-            rf"missing|undefined|set|defined|provided)\b", _variable),
-    Symptom(rf"Set the {NAME} environment variable", _variable),
-    Symptom(rf"{NAME} not found\. Declare it as envvar", _variable),
-    Symptom(rf"The {NAME} setting must not be empty", _variable),
-    Symptom(rf"^KeyError: ['\"]{NAME}['\"]", _variable),
-    Symptom(rf"Invalid environment variables[^\n]*\n?[^\n]{{0,80}}?\b{NAME}\b", _variable),
-    Symptom(rf"^\S*sh: (?:line )?[0-9]+: {NAME}: (?:unbound variable|parameter not set)", _variable),
-)  # fmt: skip
 GENERAL = (
-    Symptom(r"^\S*sh: (?:line )?(?:[0-9]+: )?(?P<name>\S+): [Pp]ermission denied", _script),
+    Symptom(SHELL + r"(?P<name>\S+): [Pp]ermission denied", _script),
     Symptom(r"No space left on device|ENOSPC", "the disk is full: `deploy prune` and `df -h` show where room "
                                                "can be made"),
-    Symptom(r"^\S*sh: (?:line )?(?:[0-9]+: )?(?:exec: )?(?P<name>[\w.+-]+): (?:command )?not found",
+    Symptom(NOT_FOUND,
             "{name} is not on this machine's PATH, and no dependency brings it: install it"),
 )  # fmt: skip
-TABLE = (*INDEXES, *NODE, *PYTHON, *VARIABLES, *GENERAL)
+TABLE = (*INDEXES, *NODE, *PYTHON, *lacking(NAME, _variable), *GENERAL)
 
 
 def advise(failed: BuildFailed, tree: str, log: str) -> None:

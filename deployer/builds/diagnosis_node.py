@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from deployer.builds.symptoms import Facts, Symptom
+from deployer.builds.symptoms import NOT_FOUND, Facts, Symptom
 
 
 def _module(match: re.Match[str], facts: Facts) -> str:
@@ -95,5 +95,5 @@ NODE = (
             "a server was not reached: is this machine on the net?  Behind a proxy, HTTPS_PROXY in your "
             "environment says so"),
     Symptom(MODULES, _module),
-    Symptom(r"^\S*sh: (?:line )?(?:[0-9]+: )?(?P<name>[\w.+-]+): (?:command )?not found", _program),
+    Symptom(NOT_FOUND, _program),
 )  # fmt: skip

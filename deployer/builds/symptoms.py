@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Advice = Callable[[re.Match[str], "Facts"], str]
+# what stands before the name that a shell complains of
+SHELL = r"^.*?\b(?:sh|bash|dash): (?:line )?(?:[0-9]+: )?(?:exec: )?(?:line [0-9]+: )?"
+NOT_FOUND = SHELL + r"(?P<name>[\w.+-]+): (?:command )?not found"
 KINDS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
 
 
@@ -66,6 +69,23 @@ class Symptom:
             if told:
                 return told
         return ""
+
+
+def lacking(variable: str, advice: Advice) -> tuple[Symptom, ...]:
+    """What programs say where a variable is not set; `variable` is the expression of its name, the group `name`."""
+    is_not = r"(?:not (?:set|defined|provided)|required|missing|undefined|empty|set|defined|provided)\b"
+    signs = (
+        rf"^KeyError: ['\"]{variable}['\"]",
+        rf"Environment variable not found: {variable}",
+        rf"Set the {variable} environment variable",
+        rf"{variable} not found\. Declare it as envvar",
+        rf"The {variable} setting must not be empty",
+        rf"[Mm]issing (?:required )?(?:env(?:ironment)?(?: var(?:iable)?s?)?)[^\n]{{0,20}}?\b{variable}\b",
+        rf"\b{variable}\b[\"'`]? (?:(?:environment )?variable )?(?:is|was|must be|has to be) {is_not}",
+        rf"Invalid environment variables[^\n]*\n?[^\n]{{0,80}}?\b{variable}\b",
+        rf"^\S*sh: (?:line )?(?:[0-9]+: )?{variable}: (?:unbound variable|parameter not set)",
+    )
+    return tuple(Symptom(sign, advice) for sign in signs)
 
 
 def advice(text: str, table: Iterable[Symptom], facts: Facts) -> str:

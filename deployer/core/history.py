@@ -206,9 +206,11 @@ def _next_choice(ledger: Ledger, crashed: Mapping[int, str]) -> list[int]:
         return []
 
 
-def why_pruned(ledger: Ledger, version: int, keep: int, crashed: Mapping[int, str] = NOTHING) -> str:
-    """Why a prune to `keep` removes a release, in words."""
-    why = unfit(ledger, crashed).get(version)
-    if why is None:
-        return f"it served; `keep` is {keep}, and enough newer ones that served are kept"
-    return f"{why}; of such only the newest {APART} are kept" if keep else why
+def why_pruned(
+    ledger: Ledger, versions: Iterable[int], keep: int, crashed: Mapping[int, str] = NOTHING
+) -> dict[int, str]:
+    """Why a prune to `keep` removes each of these releases, in words."""
+    against = unfit(ledger, crashed)
+    apart = f"; of such only the newest {APART} are kept" if keep else ""
+    good = f"it served; `keep` is {keep}, and enough newer ones that served are kept"
+    return {version: against[version] + apart if version in against else good for version in versions}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from deployer.core import servers
 from deployer.core.signals import TERM
 
 _STOPPED_BY = {  # programs to which SIGTERM means something else than to finish what they are at, and end
@@ -23,15 +24,13 @@ _STOPPED_BY = {  # programs to which SIGTERM means something else than to finish
     "haproxy": "USR1",  # TERM: drop all connections
 }
 _VERSION = re.compile(r"[0-9.]+\Z")  # php-fpm8.2
-_BEFORE = re.compile(  # `cd app && exec A=1 bundle exec unicorn`
-    r"(?:[^\n]*&&)?[ \t]*(?:exec[ \t]+)?(?:[A-Za-z_][A-Za-z0-9_]*=\S*[ \t]+)*(?:exec[ \t]+)?"
-    r"(?:(?:bundle exec|(?:uv|poetry|pdm|pipenv) run)[ \t]+(?!-))?"
-)
 
 
-def stop_signal(command: str) -> str:
-    """The signal by which the program is told to finish what it is at, and end: `TERM`, but for a few."""
-    name = _BEFORE.sub("", command, count=1).partition(" ")[0].rpartition("/")[2]
-    if name == "httpd" and "FOREGROUND" not in command:  # busybox has one of that name
+def stop_signal(line: str) -> str:
+    """The signal by which the program of `line` is told to finish what it is at, and end: `TERM`, but for a few."""
+    found = servers.command(line)
+    if found is None:
         return TERM
-    return _STOPPED_BY.get(name) or _STOPPED_BY.get(_VERSION.sub("", name), TERM)
+    if found.program == "httpd" and "FOREGROUND" not in line:  # busybox has one of that name
+        return TERM
+    return _STOPPED_BY.get(found.program) or _STOPPED_BY.get(_VERSION.sub("", found.program), TERM)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer import settings as settings_
-from deployer.agent import interpreters, runtimes
-from deployer.builds.checkout import nodes, outline, paths
-from deployer.builds.making import app_root
 from deployer.builds.packs import Hosts, Matching, Offer, no_hosts
-from deployer.builds.packs.choose import choose
 from deployer.core import requests
 from deployer.core.interpreter import LANGUAGES, foreign, satisfies
 from deployer.core.manifest import Launch
@@ -54,6 +48,13 @@ def hosts_of(project: Project, name: str | None, *, narrow: Narrow = EVERYWHERE,
 
 def outlook(project: Project, offers: Sequence[Offer]) -> tuple[bool, str] | None:
     """Which interpreter will run HEAD on hosts with these `offers`; None where its pack needs none."""
+    import tempfile  # noqa: PLC0415 - what builds is needed here alone, and this module is on the way of every release
+    from pathlib import Path  # noqa: PLC0415
+
+    from deployer.builds.checkout import nodes, outline, paths  # noqa: PLC0415
+    from deployer.builds.making import app_root  # noqa: PLC0415
+    from deployer.builds.packs.choose import choose  # noqa: PLC0415
+
     commit = project.source.commit("HEAD")
     text = project.source.file(commit, settings_.NAME)
     said = settings_.parse_build(text.decode(errors="replace"), where=settings_.NAME) if text else project.settings
@@ -79,6 +80,7 @@ def check(target: Target, launch: Launch) -> None:
     wanted = [runtime for runtime in launch.runtimes if not target.settings.is_local]
     if not wanted:
         return
+    from deployer.agent import interpreters, runtimes  # noqa: PLC0415 - a target of hosts, and a build that needs one
 
     def one(session: Session) -> None:
         has = offer(session)

@@ -32,15 +32,8 @@ def prune(target: Target, keep: int | None = None) -> Pruning:
     builds = list(dict.fromkeys(build.id for build in target.project.store.list()))[: max(count, 1)]
     request = requests.Prune(sorted(stay), builds)
     hosts = target.ask(lambda session: session.call(request, requests.Pruned)).all()
-    return Pruning(hosts, {version: _why(target, version, count, crashed) for version in _all_gone(hosts)})
-
-
-def _why(target: Target, version: int, keep: int, crashed: Mapping[int, str]) -> str:
-    return history.why_pruned(target.ledger, version, keep, crashed)
-
-
-def _all_gone(hosts: Mapping[str, requests.Pruned]) -> list[int]:
-    return sorted({version for host in hosts.values() for version in host.releases})
+    gone = sorted({version for pruned in hosts.values() for version in pruned.releases})
+    return Pruning(hosts, history.why_pruned(target.ledger, gone, count, crashed))
 
 
 def tidy(target: Target) -> None:

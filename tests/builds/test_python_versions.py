@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployer.builds.packs.pythons.versions import Wish, allows, chosen, wish
+from deployer.builds.packs.pythons.versions import Wish, allows, candidates, wish
 from deployer.core.errors import BuildFailed
 from deployer.core.interpreter import Interpreter
 from deployer.core.recipe import PythonRecipe, Recipe
@@ -16,7 +16,7 @@ HERE = [
 def asked(tmp_path, version="", **files):
     for name, text in files.items():
         (tmp_path / {"version": ".python-version", "runtime": "runtime.txt"}.get(name, f"{name}.toml")).write_text(text)
-    return chosen(wish(tmp_path, Recipe(python=PythonRecipe(version=version))), HERE).version
+    return candidates(wish(tmp_path, Recipe(python=PythonRecipe(version=version))), HERE)[0].version
 
 
 def test_without_a_wish_it_is_the_newest_finished_one(tmp_path):
@@ -80,4 +80,4 @@ def test_what_is_no_version_of_cpython_is_refused_by_name(tmp_path, text):
 
 def test_a_specifier_that_makes_no_sense_is_refused():
     with pytest.raises(BuildFailed, match="whenever"):
-        chosen(Wish("whenever", "pyproject.toml"), HERE)
+        candidates(Wish("whenever", "pyproject.toml"), HERE)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from deployer.builds.symptoms import Facts, advice
-from deployer.stages.diagnosis import TABLE
+from deployer.stages.diagnosis.likely import TABLE
 
 PYTHON = getattr(sys, "_base_executable", sys.executable)
 PACKAGE = {

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from deployer.builds.symptoms import Facts, advice, before
-from deployer.core.errors import DeployError, ReleaseCommandFailed, RunFailed, RunMixed
-from deployer.core.manifest import File
-from deployer.stages.diagnosis.host import HOST
-from deployer.stages.diagnosis.node import NODE
-from deployer.stages.diagnosis.python import PYTHON
-from deployer.stages.target import Target
+from deployer.core.errors import ReleaseCommandFailed, RunFailed, RunMixed
 
-TABLE = (*PYTHON, *NODE, *HOST)
-LARGEST = 1_000_000  # bytes of a file that is read
+if TYPE_CHECKING:
+    from deployer.stages.target import Target
 
 
 @contextmanager
@@ -24,29 +19,7 @@ def advised(target: Target, version: int) -> Iterator[None]:
         yield
     except (RunFailed, RunMixed, ReleaseCommandFailed) as failed:
         if failed.output:
-            told = advice(f"{failed.output}\n{failed.message}", TABLE, _facts(target, version))
-            failed.hint = before(told, failed.hint)
+            from deployer.stages.diagnosis import likely  # noqa: PLC0415 - only where something has failed
+
+            failed.hint = likely.cause(target, version, failed)
         raise
-
-
-def _facts(target: Target, version: int) -> Facts:
-    """What this machine knows of the release's build; of one that was built elsewhere only its commands."""
-    files: dict[str, File] = {}
-    commands: dict[str, str] = {}
-    store = target.project.store
-    with suppress(DeployError, OSError):
-        manifest = store.manifest(target.ledger.release(version).build)
-        root = str(manifest.launch.get("root") or "")
-        below = f"{root}/" if root else ""
-        files = {f.path.removeprefix(below): f for f in manifest.files if f.path.startswith(below)}
-        commands = {kind["name"]: kind["command"] for kind in manifest.launch.get("processes", ())}
-
-    def read(path: str) -> str:
-        file = files.get(path)
-        if file is None or file.size > LARGEST:
-            return ""
-        with suppress(DeployError, OSError), store.open_object(file) as content:
-            return content.read().decode("utf-8", "replace")
-        return ""
-
-    return Facts(frozenset(files), read, commands, target.settings.name)

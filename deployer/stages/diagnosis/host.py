@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from deployer.builds.symptoms import Facts, Symptom
+from deployer.builds.symptoms import SHELL, Facts, Symptom
 
 PYTHON_PROGRAMS = {  # programs that a Python package brings
     **{name: name for name in ("gunicorn", "uvicorn", "hypercorn", "daphne", "celery", "flask", "huey", "uwsgi", "honcho")},
@@ -28,7 +28,6 @@ RUBY = {
     **{name: name for name in ("puma", "rails", "rake", "ruby", "unicorn")},
     "rackup": "ruby-rack",
 }
-SHELL = r"^.*?\b(?:sh|bash|dash): (?:line )?(?:[0-9]+: )?(?:exec: )?(?:line [0-9]+: )?"
 RELEASE = re.compile(r"^.*?/releases/v\d+/app/")
 DATABASE = re.compile(r"[\w./-]+\.(?:sqlite3?|db)\b")
 

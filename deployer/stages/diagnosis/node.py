@@ -6,7 +6,7 @@ import re
 
 from deployer.builds.diagnosis_node import package_of
 from deployer.builds.packs.node_start import PRODUCTION
-from deployer.builds.symptoms import Facts, Symptom
+from deployer.builds.symptoms import NOT_FOUND, Facts, Symptom
 
 
 def _module(match: re.Match[str], facts: Facts) -> str:
@@ -72,5 +72,5 @@ NODE = (
     Symptom(r"@prisma/client did not initialize yet", "`prisma generate` has not run: put it before the build script in "
             "package.json, or into `build: {{commands: [npx prisma generate]}}` in deploy.yaml"),
     Symptom(r"\b(?P<name>npm|npx|yarn|pnpm): (?:command )?not found", _manager),
-    Symptom(r"^.*?\b(?:sh|bash|dash): (?:line )?(?:[0-9]+: )?(?:exec: )?(?P<name>[\w.+-]+): (?:command )?not found", _program),
+    Symptom(NOT_FOUND, _program),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from deployer.builds.packs.pythons import applications
-from deployer.builds.symptoms import Facts, Symptom
+from deployer.builds.symptoms import Facts, Symptom, lacking
 
 PACKAGES = {  # modules whose package has another name
     "bs4": "beautifulsoup4", "corsheaders": "django-cors-headers", "cv2": "opencv-python-headless",
@@ -101,16 +101,7 @@ def _listed_in(facts: Facts) -> str:
 
 VARIABLE = r"(?P<name>[A-Z][A-Z0-9_]{2,})"
 SAYS_VARIABLE = (
-    Symptom(rf"^KeyError: ['\"]{VARIABLE}['\"]", _settings_variable),
-    Symptom(rf"Environment variable not found: {VARIABLE}", _settings_variable),
-    Symptom(rf"Set the {VARIABLE} environment variable", _settings_variable),
-    Symptom(rf"{VARIABLE} not found\. Declare it as envvar", _settings_variable),
-    Symptom(rf"The {VARIABLE} setting must not be empty", _settings_variable),
-    Symptom(rf"[Mm]issing (?:required )?(?:env(?:ironment)?(?: var(?:iable)?s?)?)[^\n]{{0,20}}?\b{VARIABLE}\b",
-            _settings_variable),
-    Symptom(rf"\b{VARIABLE}\b[\"'`]? (?:(?:environment )?variable )?(?:is|was|must be|has to be) "
-            r"(?:not (?:set|defined|provided)|required|missing|undefined|empty|set|defined|provided)\b",
-            _settings_variable),
+    *lacking(VARIABLE, _settings_variable),
     Symptom(rf"^.*?\bsh: (?:line )?(?:[0-9]+: )?{VARIABLE}: (?!not found|command not found|No such)", _settings_variable),
     Symptom(rf"(?:environment variable|env var) [\"'`$]?{VARIABLE}\b", _settings_variable),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from pathlib import Path
 from deployer.agent import interpreters
 from deployer.builds.packs.pythons import bytecode, venv
 from deployer.builds.packs.pythons.uv import binary
-from deployer.builds.supply import Carried, Supply, Unavailable
+from deployer.builds.supply import Carried, Supply, Unavailable, put
 from deployer.core.interpreter import near, version_key
 
 PATIENCE = 600  # seconds for a download
@@ -73,8 +73,6 @@ def _install(supply: Supply, version: str, home: Path) -> None:
             raise Unavailable(f"uv did not say where it put CPython {version}")
         made = found[0].rename(scratch / "made")
         _strip(made, str(found[0]))
-        from deployer.builds.supply import put  # noqa: PLC0415
-
         put(made, home)
     supply.report("done", f"getting CPython {version}")
 

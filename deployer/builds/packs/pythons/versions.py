@@ -106,11 +106,6 @@ def candidates(wanted: Wish, here: Sequence[Interpreter]) -> list[Interpreter]:
     )
 
 
-def chosen(wanted: Wish, here: Sequence[Interpreter]) -> Interpreter:
-    """The newest interpreter of `here` that fits; `BuildFailed` says what there is."""
-    return candidates(wanted, here)[0]
-
-
 def allows(clause: str, version: str, source: str) -> bool:
     """Whether `version` (`3.11.7`) satisfies one clause of a specifier (`>=3.9`, `~=3.11.2`, `3.11.*`, `^3.10`)."""
     match = _CLAUSE.match(clause.strip())
