@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import launch, pack, release, results, rollback, same_build, settling, startup
+from benchmarks import gap, launch, pack, release, results, rollback, same_build, settling, startup
 from benchmarks.disk import journaled_folder
 
 FIGURES = {
@@ -18,6 +18,7 @@ FIGURES = {
     "release": release.measure,
     "rollback": rollback.measure,
     "settling": settling.measure,
+    "gap": gap.measure,
     "pack": pack.measure,
     "same-build": same_build.measure,
 }

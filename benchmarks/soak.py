@@ -25,7 +25,7 @@ from tests.e2e.deployed import Deployed
 from tests.ssh.server import free_port
 
 MOST = 0.005  # of a core
-COMMANDS = (("ship",), ("restart",), ("scale", "web=2"), ("restart", "web"), ("scale", "web=1"))
+COMMANDS = (("ship", "--force"), ("restart",), ("scale", "web=2"), ("restart", "web"), ("scale", "web=1"))
 
 
 class Readers:

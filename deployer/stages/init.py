@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from deployer.agent import durable
-from deployer.builds.packs import Pack, front_ends
-from deployer.builds.packs.choose import choose
+from deployer.builds.packs import Matching, Pack, front_ends
+from deployer.builds.packs.choose import OURS, choose, named
 from deployer.builds.source import Source
 from deployer.core import procfile
 from deployer.core.errors import BuildFailed, SettingsError, UsageError
+from deployer.core.recipe import Recipe
 from deployer.settings import NAME, parse
 from deployer.stages.detection import Detected, Files, detected
 from deployer.stages.events import OUTPUT, WARNING, Event, Report, silent
@@ -109,6 +110,7 @@ def proposal(
         report(Event(OUTPUT, line))
     for line in seen.missing:
         report(Event(WARNING, line))
+    _tell_interpreter(pack, folder / root, report)
     return TEMPLATE.format(
         app=app_name(folder.resolve().name),
         pack=pack or f"commands{'' if seen.build else NO_PACK}",
@@ -119,6 +121,17 @@ def proposal(
         such="" if seen.required else SUCH,
         targets=LOCAL.format(shared=", ".join(f"{{file: {name}}}" for name in seen.shared)) if seen.shared else TARGETS,
     )
+
+
+def _tell_interpreter(name: str, tree: Path, report: Report) -> None:
+    """Say which interpreter will build the app, and run it."""
+    pack = named(name) if name in OURS else None
+    if isinstance(pack, Matching):
+        try:
+            good, told = pack.outlook(tree, Recipe())
+        except BuildFailed as error:
+            good, told = False, error.message
+        report(Event(OUTPUT if good else WARNING, told))
 
 
 def _origin(declared: Mapping[str, str] | None, seen: Detected) -> str:

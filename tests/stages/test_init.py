@@ -1,5 +1,6 @@
 """`deploy init` writes what can be read, adds what is missing and overwrites nothing."""
 
+import re
 import subprocess
 
 import pytest
@@ -257,3 +258,17 @@ def test_an_app_below_the_top_is_found_if_there_is_one_that_runs(repository):
     assert written(repository("site", READMEDOTmd="", **site)).build.root == "web"
     two = {"api__packageDOTjson": '{"scripts": {"start": "node ."}}'}
     assert written(repository("two", **flask, **two)).build.root == "."
+
+
+def test_it_says_which_interpreter_builds_the_app_and_what_hosts_run_it_with(repository):
+    told = []
+    written(repository(requirementsDOTtxt="flask\n"), report=lambda event: told.append(event.text))
+    sentence = r"Python (3\.\d+)\.\d+ builds it; hosts get it with the build, or use their own Python \1"
+    assert any(re.fullmatch(sentence, line) for line in told)
+
+
+def test_it_says_so_where_no_interpreter_here_is_one_that_the_app_allows(repository):
+    told = []
+    files = {"requirementsDOTtxt": "flask\n", "DOTpython-version": "3.5\n"}
+    written(repository(**files), report=lambda event: told.append((event.kind, event.text)))
+    assert ("warning", "no Python of this machine is one that the app allows: install one, then build") in told

@@ -68,8 +68,16 @@ def choose(
 def outlook(
     kind: str, candidates: Sequence[Interpreter], offers: Sequence[Offer], recipe: Recipe, allows: Allows
 ) -> tuple[bool, str]:
-    """Which interpreter will run the app on these hosts, in a sentence; False where it may be none."""
+    """Which interpreter will run the app on these hosts, in a sentence; False where it may be none.
+
+    Without `offers` nobody has asked a host yet.
+    """
     language, best = SHORT[kind], candidates[0].version if candidates else ""
+    if not offers and not best:
+        return False, f"no {language} of this machine is one that the app allows: install one, then build"
+    if not offers:
+        theirs = f"their own {language} {short_version(best, kind)}"
+        return True, f"{language} {best} builds it; hosts get it with the build, or use {theirs}"
     if candidates and recipe.runtime != "vendored" and _everywhere(candidates[0], offers):
         return True, f"{language} {best}, the hosts' own"
     found = matched(candidates, offers, how=recipe.match, allows=allows) if recipe.runtime != "vendored" else None
