@@ -115,14 +115,14 @@ def _held(root: str, kind: str) -> int:
         asker.send(f"give {kind}\n".encode())
         _, ancillary, _, _ = asker.recvmsg(64, _socket.CMSG_SPACE(got.itemsize))
     except OSError as error:
-        raise NoSocket(f"nobody holds its socket ({error}); `deploy restart` mends it") from error
+        raise NoSocket(f"nobody holds its socket ({error}); `deploy restart` fixes it") from error
     finally:
         os.close(directory)
     for level, what, content in ancillary:
         if (level, what) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
             got.frombytes(content[: len(content) - len(content) % got.itemsize])
     if not got:
-        raise NoSocket("nobody has opened its socket; `deploy restart` mends it")
+        raise NoSocket("nobody has opened its socket; `deploy restart` fixes it")
     return got[0]
 
 

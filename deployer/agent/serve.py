@@ -91,7 +91,7 @@ def _answer_one(host: Host, asked: Any) -> None:
 def _as_failure(error: Exception) -> DeployError:
     if isinstance(error, OSError) and error.errno:
         where = f"{error.filename}: " if error.filename else ""
-        return ReleaseRefused(f"{where}{error.strerror}", hint="nothing was switched; mend this and run it again")
+        return ReleaseRefused(f"{where}{error.strerror}", hint="nothing was switched; fix this and run it again")
     import traceback  # noqa: PLC0415 - for a failure that should not be: no start pays for it
 
     return DeployError(f"{type(error).__name__}: {error}", output=traceback.format_exc())

@@ -171,7 +171,7 @@ def _check_interpreter(files: Layout, version: int, runtime: Runtime) -> None:
         if altered:
             raise Drift(
                 f"v{version}: its {runtime.kind} {runtime.version} ({runtime.vendored[:12]}) is not whole: {altered}",
-                hint=f"`deploy verify v{version}` lists everything; a new `deploy release` of its build mends it",
+                hint=f"`deploy verify v{version}` lists everything; a new `deploy release` of its build fixes it",
             )
         return
     here = interpreters.installed(runtime.kind, cache=interpreters.known(files), environ=os.environ)

@@ -244,7 +244,7 @@ def _check_ports(host: Host, change: Change, instances: list[Instance]) -> None:
 
 
 def _of_the_host(failure: OSError) -> RunFailed:
-    return RunFailed(f"{failure.filename or 'this host'}: {failure.strerror}", hint="mend this and run it again")
+    return RunFailed(f"{failure.filename or 'this host'}: {failure.strerror}", hint="fix this and run it again")
 
 
 def _undone(error: DeployError, previous: int | None, version: int, *, restored: bool) -> DeployError:

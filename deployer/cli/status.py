@@ -53,7 +53,7 @@ def _hint(differing: list[HostStatus]) -> str:
     """What to do: to launch anew what ends by itself would change nothing."""
     ending = [process for host in differing for process in host.ending]
     if len(ending) < sum(len(host.drift) for host in differing):
-        return "`deploy converge` mends it"
+        return "`deploy converge` fixes it"
     return f"`deploy logs {ending[0]}` tells why; `deploy rollback` goes back"
 
 

@@ -88,7 +88,7 @@ def _answer(started: Started, content: bytes, host: str, *, sudo: bool) -> dict[
             raise _silence(host, started.ended(), printed.decode(errors="replace") + started.complaint(), sudo=sudo)
         if len(printed) > NOISE:
             raise HostUnreachable(
-                f"{host}: a login script prints without end", hint="mend the login scripts (~/.bashrc) there"
+                f"{host}: a login script prints without end", hint="fix the login scripts (~/.bashrc) there"
             )
     told = json.loads(printed.partition(MARK)[2])
     assert isinstance(told, dict)

@@ -23,7 +23,7 @@ def of_connection(route: Route, error: Exception, settings: SshSettings) -> Host
     where += f" through {route.through.name}" if route.through else ""
     asks = f"`ssh -v {route.name}` tells more"
     if isinstance(error, socket.gaierror):
-        cause, hint = f"the name {route.host} is not known", "mend `hosts` in deploy.yaml, or HostName in ~/.ssh/config"
+        cause, hint = f"the name {route.host} is not known", "fix `hosts` in deploy.yaml, or HostName in ~/.ssh/config"
     elif isinstance(error, ConnectionRefusedError):
         cause, hint = f"nothing listens on {where}", "does sshd run there, on that port? `port` in deploy.yaml"
     elif isinstance(error, TimeoutError):

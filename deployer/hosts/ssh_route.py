@@ -60,18 +60,18 @@ class Routes:
             try:
                 self._config.parse(_lines(path, path.parent, 0))
             except ConfigParseError as error:
-                raise SettingsError(f"{path}: {error}", hint=f"mend {path}") from error
+                raise SettingsError(f"{path}: {error}", hint=f"fix {path}") from error
 
     def to(self, name: str, *, user: str = "", port: int = 0) -> Route:
         """The way to `name`; `user` and `port`, where given, win over the configuration's."""
         if UNSAFE.search(name) or UNSAFE.search(user):
-            raise SettingsError(f"{name!r}, user {user!r}: not a host's name, or not a user's", hint="mend deploy.yaml")
+            raise SettingsError(f"{name!r}, user {user!r}: not a host's name, or not a user's", hint="fix deploy.yaml")
         try:
             return self._route(name, user or None, port or None, None)
         except RecursionError:
-            raise SettingsError(f"{name}: its ProxyJump leads in a circle", hint="mend ~/.ssh/config") from None
+            raise SettingsError(f"{name}: its ProxyJump leads in a circle", hint="fix ~/.ssh/config") from None
         except (ConfigParseError, CouldNotCanonicalize, ValueError) as error:
-            raise SettingsError(f"{name}: in ~/.ssh/config: {error}", hint="mend ~/.ssh/config") from error
+            raise SettingsError(f"{name}: in ~/.ssh/config: {error}", hint="fix ~/.ssh/config") from error
 
     def _route(self, name: str, user: str | None, port: int | None, through: Route | None) -> Route:
         given = NAMED.match(name)
@@ -79,7 +79,7 @@ class Routes:
         said = self._config.lookup(given["host"].strip("[]"))
         host, number = str(said["hostname"]), port or int(given["port"] or said.get("port", PORT))
         if UNSAFE.search(host):
-            raise SettingsError(f"{name}: {host!r} is not a host's name", hint="mend HostName in ~/.ssh/config")
+            raise SettingsError(f"{name}: {host!r} is not a host's name", hint="fix HostName in ~/.ssh/config")
         jump = "none" if through else said.get("proxyjump", "none")
         for hop in [] if jump == "none" else jump.split(","):
             if hop not in (name, host):  # `Host *` holds for the jump host too

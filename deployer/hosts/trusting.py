@@ -38,7 +38,7 @@ def offer(host: Ssh) -> Offer:
     logins = host.access.logins
     route = logins.routes.to(host.name, user=host.user, port=host.port)
     if not route.known_hosts:
-        raise HostUnreachable(f"{host.name}: ssh's configuration names no known_hosts file", hint="mend ~/.ssh/config")
+        raise HostUnreachable(f"{host.name}: ssh's configuration names no known_hosts file", hint="fix ~/.ssh/config")
     known = KnownHosts(route.known_hosts, route.known_as)
     shown = {key.kind: key for key in (logins.host_key(route, [kind]) for kind in KINDS)}
     verdicts = {key: known.judge(key) for key in shown.values()}

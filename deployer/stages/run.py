@@ -185,7 +185,7 @@ def read_back(target: Target) -> None:
         told = "; ".join(f"{host}: {', '.join(found)}" for host, found in differing.items())
         raise Drift(
             f"the end state is not what was asked for: {told}",
-            hint=f"`deploy status` shows it; `deploy run v{target.ledger.current}` mends it",
+            hint=f"`deploy status` shows it; `deploy run v{target.ledger.current}` fixes it",
             details={"hosts": [{"host": host, "ok": False, "drift": found} for host, found in differing.items()]},
         )
 

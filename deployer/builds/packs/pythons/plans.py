@@ -90,7 +90,7 @@ def _synced(lock: Lock, uv: Uv) -> Plan:
 def _pylocked(lock: Lock, uv: Uv) -> Plan:
     path = uv.workshop.tree / lock.path
     if not path.is_file():
-        raise BuildFailed(f"{lock.path} is not in the commit", hint="`git add` it, or mend `build.python.lock`")
+        raise BuildFailed(f"{lock.path} is not in the commit", hint="`git add` it, or fix `build.python.lock`")
     packages = read_toml(path).get("packages", [])
     local = any("directory" in package or "path" in package.get("archive", {}) for package in packages)
     identity = None if local else _digest("pylock", path.read_bytes())

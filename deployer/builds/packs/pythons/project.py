@@ -15,7 +15,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BuildFailed(f"{path.name}: not TOML: {error}", hint="mend it, commit, and build again") from error
+        raise BuildFailed(f"{path.name}: not TOML: {error}", hint="fix it, commit, and build again") from error
 
 
 def project_table(pyproject: Mapping[str, Any]) -> Mapping[str, Any]:

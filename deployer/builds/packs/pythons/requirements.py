@@ -114,7 +114,7 @@ def _placed(
     place = os.path.join(top or tree, "")
     inside = not posixpath.isabs(path) and os.path.normpath(tree / path).startswith(place)
     if not inside or not os.path.isfile(tree / path):
-        raise BuildFailed(f"{path} is not in the commit", hint="`git add` it, or mend `build.python.lock`")
+        raise BuildFailed(f"{path} is not in the commit", hint="`git add` it, or fix `build.python.lock`")
     text = (tree / path).read_text(encoding="utf-8-sig", errors="replace")
     folder = posixpath.dirname(path)
     for raw in re.sub(r"\\\r?\n", " ", text).splitlines():
