@@ -44,6 +44,16 @@ def manager(build, files) -> Iterator[Supervisor]:
 
 
 @pytest.fixture
+def supervised(files) -> Iterator[Supervisor]:
+    """The embedded manager, for what only it has, or where any will do."""
+    made = Supervisor(files)
+    made.ensure()
+    yield made
+    made.shutdown()
+    assert of_the_target(files) == []
+
+
+@pytest.fixture
 def port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

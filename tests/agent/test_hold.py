@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from deployer.agent import handed, procfs
 from deployer.agent.holder import Holder
 from deployer.agent.layout import Layout
 from deployer.agent.readiness import await_ready
-from deployer.agent.supervisor import Supervisor
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 
@@ -25,11 +23,8 @@ from .releases import a_release, a_type, wait_for
 
 
 @pytest.fixture
-def manager(files) -> Iterator[Supervisor]:
-    made = Supervisor(files)
-    made.ensure()
-    yield made
-    made.shutdown()
+def manager(supervised):
+    return supervised
 
 
 @pytest.fixture

@@ -3,79 +3,25 @@
 from __future__ import annotations
 
 import itertools
-import os
-import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from deployer.agent import procfs, sockets, stage
-from deployer.agent.health_command import Trial
+from deployer.agent import sockets
 from deployer.agent.readiness import await_ready
-from deployer.agent.supervisor import Supervisor
 from deployer.agent.timings import Timings
-from deployer.core import wire
 from deployer.core.errors import Interrupted, RunFailed
 from deployer.core.formation import Process
-from deployer.core.release import Spec
-from deployer.core.routing import CADDY, Router
 
 from .releases import a_release, a_type, wait_for
-
-SERVER = """\
-import http.server, os, socketserver, sys, time
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        time.sleep(float(os.environ.get("SLOW", "0")))
-        ready = time.monotonic() - begun > float(os.environ.get("WARM", "0"))
-        sick = 500 if os.path.exists("sick") else 404
-        self.send_response({"/up": 200 if ready else 503, "/moved": 302, "/": sick}.get(self.path, 500))
-        self.send_header("Location", "http://127.0.0.1:9/")
-        self.end_headers()
-
-class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    address_family = 10 if ":" in os.environ.get("HOST", "") else 2
-    allow_reuse_address = True
-
-begun = time.monotonic()
-print("booting", flush=True)
-time.sleep(float(os.environ.get("BOOT", "0")))
-Server((os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"])), Handler).serve_forever()
-"""
-PROGRAM = {"server.py": SERVER}
+from .serving import PROGRAM, SERVER, bring_up, failure, http, web
 
 
 @pytest.fixture
-def manager(files) -> Iterator[Supervisor]:
-    made = Supervisor(files)
-    made.ensure()
-    yield made
-    made.shutdown()
-
-
-def web(command: str = "exec python3 server.py", **fields):
-    return a_type("web", command, binds_port=True, **fields)
-
-
-def bring_up(manager, processes, types, check=lambda: None) -> None:
-    manager.start(processes, types)
-    await_ready(manager, processes, types, check=check)
-
-
-def http(command: str = "exec python3 server.py", **fields):
-    """A web process of which nothing is said but that it is one."""
-    return web(command, expose="http", **fields)
-
-
-def failure(manager, processes, types) -> RunFailed:
-    with pytest.raises(RunFailed) as failed:
-        bring_up(manager, processes, types)
-    return failed.value
+def manager(supervised):
+    return supervised
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])
@@ -219,60 +165,6 @@ def test_processes_settle_side_by_side_for_the_time_that_is_theirs(manager, file
     assert time.monotonic() - begun < 1.5, "what has settled is asked once more, and no longer"
 
 
-ELSEWHERE = """\
-import os, socket, sys, time
-first, then = sys.argv[1:]
-opened = [socket.create_server(("127.0.0.1", int(port))) for port in first.split(",")]
-if then:
-    time.sleep(1)
-    sys.stdout.flush()
-    exec(open("server.py").read())
-time.sleep(600)
-"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_a_process_that_listens_on_another_port_is_told_which_and_soon(manager, files, port):
-    other = free_port()
-    command = f"exec python3 elsewhere.py {other} ''"
-    types = a_release(files, 1, http(command, boot_timeout=60), program={"elsewhere.py": ELSEWHERE})
-    begun = time.monotonic()
-    failed = failure(manager, [Process(1, "web", 1, port)], types)
-    assert failed.message == f"web.1 of v1 listens on {other}; it has to bind $PORT, {port}"
-    assert time.monotonic() - begun < 20
-
-
-def test_a_process_may_open_another_port_before_its_own(manager, files, port):
-    command = f"exec python3 elsewhere.py {free_port()} then"
-    types = a_release(files, 1, http(command), program={"elsewhere.py": ELSEWHERE, **PROGRAM})
-    bring_up(manager, [Process(1, "web", 1, port)], types)
-
-
-def test_a_process_that_listens_on_a_unix_socket_is_told_so(manager, files, port):
-    path = files.run / "app.sock"
-    code = f"import socket, time; s = socket.socket(1); s.bind({str(path)!r}); s.listen(); time.sleep(600)"
-    types = a_release(files, 1, http("exec python3 unix.py", boot_timeout=2), program={"unix.py": code})
-    failed = failure(manager, [Process(1, "web", 1, port)], types)
-    assert failed.message == f"web.1 of v1 does not listen on port {port} after 2 s, but on the unix socket {path}"
-
-
-def test_a_process_that_the_router_of_another_host_cannot_reach_is_told_so(manager, files, port):
-    types = a_release(files, 1, http(), program=PROGRAM, variables={"HOST": "127.0.0.1"})
-    spec = stage.spec(files, 1)
-    routed = wire.encode(spec)
-    routed["router"] = wire.encode(Router(CADDY, port=80, host="lb1"))
-    (files.release(1) / "release.json").write_bytes(wire.decode(Spec, routed).render())
-    failed = failure(manager, [Process(1, "web", 1, port)], types)
-    assert failed.message == (
-        f"web.1 of v1 listens on 127.0.0.1:{port} only; the router on lb1 cannot reach it: bind $HOST, 0.0.0.0"
-    )
-
-
 def test_an_app_that_never_binds_is_told(manager, files, port):
     types = a_release(files, 5, web("echo hello; exec sleep 600", boot_timeout=0.5))
     failed = failure(manager, [Process(5, "web", 1, port)], types)
@@ -350,74 +242,3 @@ def test_a_process_that_has_long_been_up_is_ready_whatever_happened_to_it_before
     manager.start([worker], types)
     wait_for(lambda: manager.instances()[0].restarts == 1 and time.time() - manager.instances()[0].since > 0.5)
     await_ready(manager, [worker], types, check=lambda: None)
-
-
-def waiting_for(path) -> list[int]:
-    """The processes whose command looks for this file."""
-    return [p.pid for p in procfs.everyone() if p.alive and any(str(path) in w for w in procfs.arguments(p.pid))]
-
-
-@pytest.mark.parametrize("beside", ["exec sleep 600", "sleep 0.5; exit 3"], ids=["in vain", "another one crashes"])
-def test_a_health_command_ends_with_the_wait_for_it(manager, files, tmp_path, beside):
-    never = tmp_path / "never"
-    command = f"while ! test -e {never}; do sleep 0.05; done"
-    kind = a_type("worker", "exec sleep 600", health_command=command, boot_timeout=1)
-    types = a_release(files, 1, kind, a_type("other", beside))
-    failure(manager, [Process(1, "worker", 1, 5100), Process(1, "other", 1, 5200)], types)
-    assert waiting_for(never) == []
-
-
-KILLED = """\
-import sys, time
-from pathlib import Path
-from deployer.agent.health_command import Trial
-from deployer.agent.layout import Layout
-from deployer.core.formation import Process
-trial = Trial(Layout(Path(sys.argv[1]), "shop", "local"), Process(1, "worker", 1, 5100), sys.argv[2])
-time.sleep(600)
-"""
-
-
-def test_a_health_command_does_not_outlive_an_agent_that_is_killed(files, tmp_path):
-    a_release(files, 1, a_type("worker", "exec sleep 600"))
-    begun, never = tmp_path / "begun", tmp_path / "never"
-    command = f"echo $$ >{begun}; while ! test -e {never}; do sleep 0.05; done"
-    with subprocess.Popen([sys.executable, "-c", KILLED, files.root, command]) as agent:
-        wait_for(lambda: begun.exists() and begun.read_text())
-        agent.kill()
-    pid = int(begun.read_text())
-    try:
-        wait_for(lambda: procfs.started(pid) is None)
-    finally:
-        if procfs.started(pid) is not None:
-            os.kill(pid, signal.SIGKILL)
-
-
-def test_a_health_command_belongs_to_its_process_in_every_turn(manager, files):
-    kind = a_type("worker", "exec sleep 600", health_command="test $DEPLOY_PROCESS-$DEPLOY_TURN = worker.1-1")
-    bring_up(manager, [Process(1, "worker", 1001, 5100)], a_release(files, 1, kind))
-
-
-def test_a_health_command_that_cannot_be_run_has_an_answer(files):
-    a_release(files, 1, a_type("worker", "exec sleep 600"))
-    (files.release(1) / "release.json").write_text("{}")
-    trial = Trial(files, Process(1, "worker", 1, 5100), "true")
-    wait_for(lambda: trial.answer)
-    assert trial.answer.startswith("cannot be run (")
-    assert not trial.passed
-
-
-@pytest.mark.parametrize("port", [-1, 0, 65536, 65634])
-def test_what_is_no_port_is_never_free(port):
-    assert not sockets.free(port)
-
-
-def test_a_port_is_free_or_it_is_not(port):
-    assert sockets.free(port)
-    assert sockets.owner(port) is None
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", port))
-        held.listen()
-        assert not sockets.free(port)
-        assert sockets.owner(port) is not None
-    assert sockets.free(port)

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,12 +32,8 @@ WEB, WORKER = Process(1, "web", 1, 5000), Process(1, "worker", 1, 5100)
 
 
 @pytest.fixture
-def manager(files) -> Iterator[Supervisor]:
-    made = Supervisor(files)
-    made.ensure()
-    yield made
-    made.shutdown()
-    assert of_the_target(files) == []
+def manager(supervised):
+    return supervised
 
 
 @pytest.fixture

@@ -34,12 +34,8 @@ SILENT = "exec >&- 2>&-; exec sleep 600"
 
 
 @pytest.fixture
-def manager(files) -> Iterator[Supervisor]:
-    made = Supervisor(files)
-    made.ensure()
-    yield made
-    made.shutdown()
-    assert of_the_target(files) == []
+def manager(supervised):
+    return supervised
 
 
 @pytest.fixture
