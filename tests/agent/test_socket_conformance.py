@@ -52,7 +52,7 @@ def manager(request, files) -> Iterator[ProcessManager]:
     made.ensure()
     yield made
     made.shutdown()
-    assert of_the_target(files) == []
+    wait_for(lambda: of_the_target(files) == [])
 
 
 def web(command: str = COMMAND, **fields) -> ProcessType:

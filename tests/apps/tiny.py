@@ -11,13 +11,16 @@ from .repository import commit
 # The interpreter itself, not a venv's or a version manager's: these cost more to start than the app.
 PYTHON = getattr(sys, "_base_executable", sys.executable)
 
+AMPLE, BRIEF = "boot_timeout: 60s", "boot_timeout: 5s"
+IN_VAIN = ("fail-health", "never-bind")
+
 DEPLOY_YAML = """\
 app: {app}
 build:
   pack: commands
   commands: [cp text.txt built.txt]
 processes:
-  web: {{health: /up, boot_timeout: 5s, stop_timeout: 2s, healthy_time: 300ms}}
+  web: {{health: /up, boot_timeout: 60s, stop_timeout: 2s, healthy_time: 300ms}}
   worker: {{stop_timeout: 2s, healthy_time: 500ms}}
 {more}"""
 
@@ -34,9 +37,15 @@ class TinyApp:
         return commit(self.folder, f"Say {text}")
 
     def behave(self, **behaviours: str) -> str:
-        """Let a type behave otherwise: `behave(web="fail-health", worker="crash-after 2", release="fail")`."""
+        """Let a type behave otherwise: `behave(web="fail-health", worker="crash-after 2", release="fail")`.
+
+        What is never going to be up is waited for in vain, so it gets little time; all else may start slowly.
+        """
         for kind, behaviour in behaviours.items():
             (self.folder / "behaviour" / kind).write_text(behaviour + "\n")
+        if "web" in behaviours:
+            path, vain = self.folder / "deploy.yaml", behaviours["web"] in IN_VAIN
+            path.write_text(path.read_text().replace(*(AMPLE, BRIEF) if vain else (BRIEF, AMPLE)))
         return commit(self.folder, f"Behave: {behaviours}")
 
     def settings(self, text: str) -> str:

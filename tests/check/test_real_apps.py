@@ -8,8 +8,6 @@ from tests.apps.repository import commit
 from .test_small_apps import results
 
 pytestmark = [pytest.mark.registry, pytest.mark.slow]
-LOG_FILE = 'os.environ["MEDIA_ROOT"] + ".log" if "MEDIA_ROOT" in os.environ else os.devnull'
-FILE_HANDLER = f'"console": {{"class": "logging.FileHandler", "filename": {LOG_FILE}}}'
 UNFIT = {"user"}  # another user may not reach the interpreter that the build is for
 
 
@@ -29,10 +27,6 @@ def test_a_wagtail_site_keeps_every_rule(tmp_path, checked, data, made):
     app = wagtail_site(tmp_path / "app", cache=made)
     one = checked(app.folder, **app.configuration(data))
     assert audited(one) == []
-    settings = app.folder / "bakery/settings/production.py"
-    settings.write_text(settings.read_text().replace('"console": {"class": "logging.StreamHandler"}', FILE_HANDLER))
-    commit(app.folder, "It logs to a file")
-    assert audited(one, 50) == [("web", "logs")]
 
 
 def test_a_node_app_keeps_every_rule_until_it_drops_its_requests(tmp_path, checked, made):

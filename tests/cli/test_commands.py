@@ -25,7 +25,7 @@ build:
   pack: commands
   commands: [cp text.txt built.txt]
 processes:
-  web: {{health: /up, boot_timeout: 5s, stop_timeout: 2s, healthy_time: 300ms, port: {port}}}
+  web: {{health: /up, boot_timeout: 60s, stop_timeout: 2s, healthy_time: 300ms, port: {port}}}
   worker: {{stop_timeout: 2s, healthy_time: 300ms}}
 """
 
@@ -279,7 +279,7 @@ def test_a_run_that_fails_is_told_in_full(shop):
 def test_while_one_command_writes_another_waits_or_says_who(shop):
     current = shop.json("status")["current"]
     settings = (shop.app.folder / "deploy.yaml").read_text()
-    shop.app.settings(settings.replace("boot_timeout: 5s", "boot_timeout: 2m"))
+    shop.app.settings(settings.replace("boot_timeout: 60s", "boot_timeout: 2m"))
     shop.app.behave(web="fail-health")
     writer = subprocess.Popen(
         [*MAIN, "ship"],

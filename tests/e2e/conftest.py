@@ -14,7 +14,7 @@ build:
   pack: commands
   commands: [cp text.txt built.txt]
 processes:
-  web: {{health: /up, boot_timeout: 5s, stop_timeout: 2s, healthy_time: 300ms, port: {port}}}
+  web: {{health: /up, boot_timeout: 60s, stop_timeout: 2s, healthy_time: 300ms, port: {port}}}
   worker: {{stop_timeout: 2s, healthy_time: 300ms}}
 {more}"""
 _blocks = itertools.count()

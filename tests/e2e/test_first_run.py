@@ -8,7 +8,7 @@ SETTINGS = """\
 app: tiny
 build: {pack: commands, commands: ["true"]}
 processes:
-  web: {boot_timeout: 5s, stop_timeout: 1s, healthy_time: 300ms}
+  web: {boot_timeout: 60s, stop_timeout: 1s, healthy_time: 300ms}
 """
 
 

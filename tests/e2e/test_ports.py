@@ -8,7 +8,7 @@ PLAIN = """\
 app: {app}
 build: {{pack: commands, commands: [cp text.txt built.txt]}}
 processes:
-  web: {{health: /up, boot_timeout: 5s, stop_timeout: 2s, healthy_time: 300ms}}
+  web: {{health: /up, boot_timeout: 60s, stop_timeout: 2s, healthy_time: 300ms}}
   worker: {{stop_timeout: 2s, healthy_time: 300ms}}
 """
 

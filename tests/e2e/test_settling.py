@@ -2,7 +2,7 @@
 
 import os
 
-HEALTHY = 5  # seconds
+HEALTHY = 12  # seconds: far more than what a busy machine adds to it
 
 
 def settling(tiny, seconds: str) -> None:

@@ -80,9 +80,9 @@ def test_a_release_that_begins_to_crash_later_is_known_to_a_rollback(deployed, t
     mark = deployed.root / "run" / "processes" / "crashed-v2"
     before = ""
     for _ in range(3):
-        before = eventually(lambda was=before: pid(deployed, was), what="the next life of web.1")
+        before = eventually(lambda was=before: pid(deployed, was), seconds=60, what="the next life of web.1")
         os.kill(int(before), signal.SIGKILL)
-    eventually(mark.exists, what="the mark of a crash loop")
+    eventually(mark.exists, seconds=60, what="the mark of a crash loop")
     assert deployed.json("releases")["releases"][0]["state"] == "live, keeps crashing"
     tiny.say("three")
     deployed.deploy("ship")

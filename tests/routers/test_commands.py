@@ -16,7 +16,7 @@ build:
   pack: commands
   commands: [mkdir static, cp text.txt static/said.txt]
 processes:
-  web: {health: /up, boot_timeout: 10s, stop_timeout: 5s, healthy_time: 300ms}
+  web: {health: /up, boot_timeout: 60s, stop_timeout: 5s, healthy_time: 300ms}
   worker: {stop_timeout: 2s, healthy_time: 300ms}
 targets:
   local:

@@ -179,7 +179,7 @@ def test_a_bomb_is_read_or_refused_within_seconds_and_a_hundred_megabytes(name, 
     what, figures = done.stdout.splitlines()
     seconds, kilobytes = figures.split()
     assert what == "read" or int(what) <= 51
-    assert float(seconds) < 5
+    assert float(seconds) < 20  # of a processor that others use too; what grows with the square takes minutes
     assert int(kilobytes) < 100 * 1024
 
 
