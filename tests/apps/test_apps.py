@@ -1,6 +1,5 @@
-"""The real apps run on their own: what a deployment is then judged by."""
+"""The demo shop runs on its own: what a deployment is then judged by."""
 
-import json
 import os
 import re
 import shutil
@@ -11,16 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from . import commit, git, head, node_app, wagtail_site
+from . import commit, git
 from .running import commands, free_port, get, running, wait_for
 
 HERE = Path(__file__).parents[2]
 EXAMPLES = HERE / "examples"
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("made")
 
 
 def venv(folder: Path) -> dict[str, str]:
@@ -102,59 +96,3 @@ def test_the_broken_shop_starts_and_is_not_healthy(tmp_path):
     call(folder, commands(folder)["release"], env)
     with running(folder, commands(folder)["web"], env):
         assert wait_for(port, "/up")[0] == 500
-
-
-@pytest.mark.registry
-@pytest.mark.slow
-def test_the_wagtail_site_migrates_collects_its_files_and_answers(tmp_path, cache):
-    app = wagtail_site(tmp_path / "site", cache=cache)
-    data = tmp_path / "data"
-    data.mkdir()
-    port = free_port()
-    path = venv(app.folder)
-    call(app.folder, "python manage.py collectstatic --noinput", {**path, "SECRET_KEY": "for the build"})
-    env = {**path, **app.configuration(data), "PORT": str(port), "DEPLOY_RELEASE": "v3"}
-    call(app.folder, commands(app.folder)["release"], env)
-    with running(app.folder, commands(app.folder)["web"], env):
-        assert wait_for(port, "/up") == (200, b"ok v3\n")
-        page = get(port, "/")[1].decode()
-        assert app.text in page
-        style = re.search(r'href="(/static/css/welcome_page[^"]*\.css)"', page)
-        assert get(port, style.group(1))[0] == 200
-    text = app.one_line_change()
-    with running(app.folder, commands(app.folder)["web"], env):
-        wait_for(port, "/up")
-        assert text in get(port, "/")[1].decode()
-    assert git(app.folder, "status", "--porcelain") == ""
-
-
-@pytest.mark.registry
-@pytest.mark.slow
-def test_the_node_app_builds_its_front_end_and_answers(tmp_path, cache):
-    app = node_app(tmp_path / "app", cache=cache)
-    port = free_port()
-    env = {"PORT": str(port), "DEPLOY_RELEASE": "v3"}
-    call(app.folder, "npm ci --no-audit --no-fund && npm run build", {})
-    with running(app.folder, commands(app.folder)["web"], env) as web:
-        assert wait_for(port, "/up") == (200, b"ok v3\n")
-        page = get(port, "/")[1].decode()
-        assert app.text in page
-        script = re.search(r'src="(/assets/[^"]+\.js)"', page)
-        assert get(port, script.group(1))[0] == 200
-        assert json.loads(get(port, "/api/basket")[1])["release"] == "v3"
-        os.killpg(web.pid, signal.SIGTERM)
-        assert web.wait(10) in (0, -signal.SIGTERM)
-    text = app.one_line_change()
-    call(app.folder, "npm run build", {})
-    with running(app.folder, commands(app.folder)["web"], env):
-        wait_for(port, "/up")
-        assert text in get(port, "/")[1].decode()
-
-
-@pytest.mark.registry
-@pytest.mark.slow
-def test_an_app_made_once_is_the_same_commit_again(tmp_path, cache):
-    one, two = (node_app(tmp_path / name, cache=cache) for name in ("one", "two"))
-    assert head(one.folder) == head(two.folder)
-    assert one.one_line_change() == two.one_line_change()
-    assert head(one.folder) == head(two.folder)

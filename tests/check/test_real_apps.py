@@ -1,13 +1,17 @@
-"""The audit of two real apps, a Wagtail site and an Express app: they keep every rule, or the audit names the one."""
+"""The audit of real apps, the demo shop and an Express app: they keep every rule, or the audit names the one."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 
-from tests.apps import node_app, wagtail_site
+from tests.apps import node_app
 from tests.apps.repository import commit
 
 from .test_small_apps import results
 
 pytestmark = [pytest.mark.registry, pytest.mark.slow]
+SHOP = Path(__file__).parents[2] / "examples/shop"
 UNFIT = {"user"}  # another user may not reach the interpreter that the build is for
 
 
@@ -23,9 +27,11 @@ def audited(one, code=0):
     return results(document, "fail")
 
 
-def test_a_wagtail_site_keeps_every_rule(tmp_path, checked, data, made):
-    app = wagtail_site(tmp_path / "app", cache=made)
-    one = checked(app.folder, **app.configuration(data))
+def test_the_demo_shop_keeps_every_rule(tmp_path, checked, data):
+    folder = tmp_path / "app"
+    shutil.copytree(SHOP, folder)
+    commit(folder, "The shop")
+    one = checked(folder, SECRET_KEY="of-the-tests", DATABASE_URL=f"sqlite:///{data}/shop.sqlite3")
     assert audited(one) == []
 
 
