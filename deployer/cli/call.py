@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,7 @@ class Call:
     environ: Mapping[str, str]
     screen: Screen
     progress: Progress
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def operator(self) -> Operator:
@@ -62,10 +64,17 @@ class Call:
         return project(Path(self.directory), self.operator)
 
     @contextmanager
-    def opened(self, *, write: bool = False, partial: bool = False, narrow: Narrow | None = None) -> Iterator[Target]:
+    def opened(
+        self,
+        *,
+        write: bool = False,
+        partial: bool = False,
+        narrow: Narrow | None = None,
+        first: Callable[[Target], None] | None = None,
+    ) -> Iterator[Target]:
         """The target, open; with `write` as its one writer, with `partial` also where hosts cannot be reached.
 
-        `narrow` says of the hosts what the shared options do not.
+        `narrow` says of the hosts what the shared options do not; what is done `first` needs no lock.
         """
         from deployer import settings
         from deployer.stages.target import opened
@@ -82,6 +91,7 @@ class Call:
             report=self.progress.report,
             narrow=narrow,
             partial=partial,
+            first=first,
         ) as target:
             try:
                 yield target

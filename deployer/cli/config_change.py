@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from deployer.cli import failure, options, outcome
+from deployer.cli import failure, heading, options, outcome
 from deployer.cli.call import Call
 from deployer.core.errors import DeployError
 from deployer.core.names import release_name
@@ -30,6 +30,7 @@ def change(
 
     expected = options.release_number("--expect", expect)
     with call.opened(write=True, partial=not run) as target:
+        heading.begin(call, target, _doing(store or {}, unset))
         changed = stage.change(target, store=store, unset=unset, expect=expected)
         ran = _run(target, changed) if run else None
         lost = target.incomplete(_done(changed))
@@ -41,10 +42,17 @@ def replace(call: Call, after: Mapping[str, Secret], *, run: bool, expect: int |
     from deployer.stages import config as stage
 
     with call.opened(write=True, partial=not run) as target:
+        heading.begin(call, target, "edit the config")
         changed = stage.replace(target, after, expect=expect)
         ran = _run(target, changed) if run else None
         lost = target.incomplete(_done(changed))
     return _show(call, changed, ran, lost)
+
+
+def _doing(store: Mapping[str, Secret], unset: Sequence[str]) -> str:
+    """`set TOKEN, unset DEBUG`: names, never a value."""
+    told = [f"set {heading.several(list(store))}"] if store else []
+    return ", ".join([*told, *([f"unset {heading.several(unset)}"] if unset else [])])
 
 
 def _run(target: Target, changed: Changed) -> Ran | None:
@@ -65,6 +73,8 @@ def _show(call: Call, changed: Changed, ran: Ran | None, lost: DeployError | Non
         call.screen.note(f"kept for the first release: {', '.join(changed.names)}")
     elif name and not ran:
         call.screen.note(f"{name} is ready: `deploy run {name}`")
+    elif ran:
+        heading.end(call, heading.live(ran), f"changed: {heading.several(changed.names)}")
     document = {
         "names": changed.names,
         "release": name,

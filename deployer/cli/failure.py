@@ -105,7 +105,7 @@ def _host(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _say(failure: DeployError, screen: Screen) -> None:
-    screen.say(f"error: {_message(failure)}", "red")
+    screen.say(f"error: {_message(failure)}", "bold red")
     for line in failure.output.splitlines():
         screen.say(f"  | {output_line(line)}", "dim")
     hosts = failure.details.get("hosts", [])

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deployer.cli import heading
 from deployer.cli.call import Call
 from deployer.cli.outcome import show_formation
 
@@ -22,4 +23,6 @@ def restart(
 
     call: Call = ctx.obj
     with call.opened(write=True) as target:
-        show_formation(formation.restart(target, processes or []), target, call.screen)
+        heading.begin(call, target, heading.now(target), f"restart {', '.join(processes or ['all'])}")
+        ran = formation.restart(target, processes or [])
+        show_formation(ran, target, call, f"{heading.now(target)} is restarted: {', '.join(processes or ['all'])}")

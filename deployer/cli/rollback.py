@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployer.cli import options, outcome
+from deployer.cli import heading, options, outcome
 from deployer.cli.call import Call
 from deployer.cli.options import Release
 from deployer.core import history
@@ -48,18 +48,21 @@ def rollback(
         choice = stage.choose(target, named, code_only=bool(config_from))
         if choice.skipped:
             call.screen.note(f"skipped {history.told(choice.skipped)}")
-        call.screen.note(_what_changes(call, target, choice.release, keep_config=bool(config_from)))
+        heading.begin(call, target, *_what_changes(call, target, choice.release, keep_config=bool(config_from)))
         ran = stage.rollback(target, choice.release, config_from_current=bool(config_from))
+        commit = heading.commit_of(target, ran.release)
     skipped = [{"release": release_name(one.version), "why": one.why} for one in choice.skipped]
-    outcome.show(ran, call.screen, skipped=skipped)
+    outcome.show(ran, call, commit, skipped=skipped)
 
 
-def _what_changes(call: Call, target: Target, chosen: LedgerRelease, *, keep_config: bool) -> str:
+def _what_changes(call: Call, target: Target, chosen: LedgerRelease, *, keep_config: bool) -> list[str]:
     """What the rollback will change, from the ledger alone: a rollback has no time to lose."""
-    made = f"{release_name(chosen.version)} (commit {chosen.commit[:10]}, made {call.screen.moment(chosen.at)})"
+    number = target.ledger.next_version if keep_config and target.ledger.current else chosen.version
+    told = [f"rollback {heading.step(target, number)}", heading.commit(target, chosen.commit)]
+    told.append(f"made {call.screen.moment(chosen.at)}")
     if target.ledger.current is None:
-        return f"bringing up {made}"
+        return told
     current = target.ledger.release(target.ledger.current)
-    code = "the same build" if current.build == chosen.build else f"another build than commit {current.commit[:10]}"
+    code = "the same build" if current.build == chosen.build else "another build"
     config = "the same config" if keep_config or current.config == chosen.config else "another config"
-    return f"from {release_name(current.version)} back to {made}: {code}, {config}"
+    return [*told, f"{code}, {config}"]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deployer.cli import heading
 from deployer.cli.call import Call
 from deployer.cli.outcome import show_formation
 
@@ -23,4 +24,6 @@ def scale(
 
     call: Call = ctx.obj
     with call.opened(write=True) as target:
-        show_formation(formation.scale(target, changes), target, call.screen)
+        heading.begin(call, target, heading.now(target), f"scale {' '.join(changes)}")
+        ran = formation.scale(target, changes)
+        show_formation(ran, target, call, f"{heading.now(target)} is scaled: {heading.formation(target)}")

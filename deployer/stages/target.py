@@ -146,15 +146,17 @@ def opened(
     report: Report,
     narrow: Narrow = EVERYWHERE,
     partial: bool = False,
+    first: Callable[[Target], None] | None = None,
 ) -> Iterator[Target]:
     """The target `name`, open; with `write` this is its one writer, or `TargetLocked` after `wait` seconds.
 
     `command` is what others are told that the holder runs: it holds no value of the config.  A host that cannot be
-    reached is `HostUnreachable`, unless the caller is content with a `partial` answer, or the user allows it.
+    reached is `HostUnreachable`, unless the caller is content with a `partial` answer, or the user allows it.  What
+    takes its time and changes nothing comes `first`: others may write meanwhile.
     """
     target = settings_.narrowed(settings_.target(project.settings, name), narrow.hosts, narrow.limit)
     asked = claiming(project.operator, command, wait) if write else None
-    with reached(project, target, _ahead(target, asked)) as fleet:
+    with reached(project, target, _ahead(target, None if first else asked)) as fleet:
         _refuse_damaged(fleet)
         name = counting(target, fleet)
         if target.chosen:
@@ -162,6 +164,8 @@ def opened(
             fleet.missing = {host: why for host, why in fleet.missing.items() if host in needed}
         primary = _primary(fleet, name, report, stand_in=partial and not write)
         _judge_missing(fleet, report, partial=partial, allowed=narrow.allow_missing)
+        if first:
+            first(Target(project, target, fleet, Book(fleet, primary), report, narrow.allow_missing))
         key = claim(primary, asked, report) if asked else None
         book = Book(fleet, primary)
         caught_up = {}

@@ -105,7 +105,7 @@ def test_force_color_colours_a_pipe_but_makes_nothing_live():
 
 def test_a_step_that_fails_is_named():
     done = python(WORK.replace('shown.report(Event("output"', 'raise SystemExit(3)\n    shown.report(Event("output"'))
-    assert re.search(r"staging v7 x+ \.\.\. not finished, 0\.\d s\n", done.stderr)
+    assert re.search(r"staging v7 x+ \.\.\. failed after 0\.\d s\n", done.stderr)
 
 
 def test_a_name_that_no_encoding_has_is_written_out():

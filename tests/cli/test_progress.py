@@ -61,7 +61,7 @@ def test_a_step_that_all_hosts_have_done_is_one_line_that_stays():
 def test_a_host_that_failed_is_named_at_once():
     _, shown = on_a_terminal(WORK.replace('"none"', '"web02"'))
     lines = lines_of(shown)
-    assert [line for line in lines if re.match(r"web02.example.com: running v7 \.\.\. failed, 0\.\d s$", line)]
+    assert [line for line in lines if re.match(r"web02.example.com: running v7 \.\.\. failed after 0\.\d s$", line)]
     assert [line for line in lines if re.match(r"web0\d.example.com, web0\d.example.com: running v7 \.\.\. 0", line)]
 
 
@@ -77,7 +77,7 @@ def test_without_a_terminal_every_line_begins_with_its_host():
     told = done.stderr.splitlines()
     for host in ("web01", "web03"):
         assert [line for line in told if re.fullmatch(rf"{host}.example.com: running v7 \.\.\. 0\.\d s", line)]
-    assert [line for line in told if re.fullmatch(r"web02.example.com: running v7 \.\.\. failed, 0\.\d s", line)]
+    assert [line for line in told if re.fullmatch(r"web02.example.com: running v7 \.\.\. failed after 0\.\d s", line)]
     assert len(told) == 6
 
 
@@ -101,7 +101,7 @@ screen.answer"""
     done = python(WORK.replace("screen.answer", more))
     assert done.returncode == 3
     assert re.search(
-        r"web01.example.com, web02.example.com, web03.example.com: checking \.\.\. not finished, 0\.\d s\n$",
+        r"web01.example.com, web02.example.com, web03.example.com: checking \.\.\. failed after 0\.\d s\n$",
         done.stderr,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from deployer.cli.display.visible import one_line
 
 GAP = "  "
+BETWEEN = " · "
 NARROWEST = 8
 
 
@@ -25,6 +26,32 @@ def table(
         widths = _narrowed(widths, room, [head.index(name) for name in first if name in head])
         widths = _narrowed(widths, room, range(len(widths)))
     return [GAP.join(_fitted(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def wrapped(parts: Sequence[str], width: int | None) -> list[str]:
+    """`a · b · c` in one line, or where it is wider than `width` in more: broken between parts, else between words."""
+    lines = [""]
+    for part in filter(None, parts):
+        joined = f"{lines[-1]}{BETWEEN}{one_line(part)}" if lines[-1] else one_line(part)
+        if width is None or cells_of(joined) <= width or not lines[-1]:
+            lines[-1] = joined
+        else:
+            lines.append(f"  {one_line(part)}")
+    return [short for line in lines for short in _broken(line, width)]
+
+
+def _broken(line: str, width: int | None) -> list[str]:
+    """A line between words; a word that is longer than the terminal stays whole, for it may be a URL."""
+    if width is None or cells_of(line) <= width:
+        return [line]
+    lines, last = [], "  " if line.startswith("  ") else ""
+    for word in line.split():
+        longer = f"{last} {word}" if last.strip() else f"{last}{word}"
+        if last.strip() and cells_of(longer) > width:
+            lines.append(last)
+            longer = f"  {word}"
+        last = longer
+    return [*lines, last]
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> list[str]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deployer.cli.display import steps
-from deployer.cli.display.screen import Screen
+from deployer.cli.display.screen import Screen, colour_of
 from deployer.cli.display.steps import Step
 from deployer.cli.display.times import took
 from deployer.cli.display.visible import one_line, output_line
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LONG = 2.0  # seconds after which a plain log says what is being waited for
 MOST_NAMED = 3  # hosts in a line that is about several
+MOST_LINES = 9  # hosts that have a line each for every step, where no live line says who is at it
+DONE, FAILED = "✓", "✗"
 
 
 class Progress:
@@ -68,12 +70,13 @@ class Progress:
             for host in list(self._steps):
                 self._end(host)
 
-    def give_up(self) -> None:
+    def give_up(self, *, interrupted: bool = False) -> None:
         """Name the steps that had begun and did not end."""
+        how, colour = ("interrupted", "yellow") if interrupted else ("failed", "red")
         with self._lock:
             for text, hosts in self._open().items():
                 began = min(self._steps[host].began for host in hosts)
-                self._say(hosts, f"{text} ... not finished, {took(time.monotonic() - began)}")
+                self._say(hosts, f"{text} ... {how} after {took(time.monotonic() - began)}", colour, mark=FAILED)
             self._steps.clear()
 
     def stop(self) -> None:
@@ -110,9 +113,9 @@ class Progress:
         step.ended, step.failed = time.monotonic(), event.kind == events.FAILED
         spent = took(step.ended - step.began)
         if step.failed:
-            self._say([event.host], f"{event.text} ... failed, {spent}", "red")
-        elif len(self.hosts) < 2 or not event.host or not self._screen.live:
-            self._say([event.host], f"{event.text} ... {spent}")
+            self._say([event.host], f"{event.text} ... failed after {spent}", "red", mark=FAILED)
+        elif len(self.hosts) < 2 or not event.host or not (self._screen.live or len(self.hosts) > MOST_LINES):
+            self._say([event.host], f"{event.text} ... {spent}", mark=DONE)
         else:
             self._ended.setdefault(step.text, []).append((event.host, step, event.text))
         open_ = self._open()
@@ -129,15 +132,16 @@ class Progress:
                 del self._steps[host]
         spent = max(step.ended or 0 for _, step, _ in ended) - min(step.began for _, step, _ in ended)
         told = {said for _, _, said in ended}
-        self._say([host for host, _, _ in ended], f"{told.pop() if len(told) == 1 else text} ... {took(spent)}")
+        hosts = [host for host, _, _ in ended]
+        self._say(hosts, f"{told.pop() if len(told) == 1 else text} ... {took(spent)}", mark=DONE)
 
-    def _say(self, hosts: Sequence[str], text: str, style: str = "dim") -> None:
+    def _say(self, hosts: Sequence[str], text: str, style: str = "", *, mark: str = "") -> None:
         names = ""
         if len(hosts) > MOST_NAMED:
             names = f"{len(hosts)} hosts"
         elif len(self.hosts) > 1:
             names = ", ".join([host for host in self.hosts if host in hosts] or filter(None, hosts))
-        self._screen.say(_named(names, text), style)
+        self._screen.say(_named(names, text), style, mark=mark)
 
     def _begin(self) -> None:
         if not self._screen.live:
@@ -158,7 +162,7 @@ class Progress:
                 hosts = [host for host in at_it if (text, host) not in self._announced]
                 self._announced.update((text, host) for host in hosts)
                 if hosts:
-                    self._say(hosts, f"{text} ...", "")
+                    self._say(hosts, f"{text} ...")
 
     def _go_live(self) -> None:
         from rich.console import Console
@@ -183,7 +187,12 @@ class Progress:
             redirect_stderr=False,
         )
         self._live.start()
-        self._screen.above = lambda text, style: console.print(Text(text, style=style), soft_wrap=True)
+
+        def above(text: str, style: str, mark: str) -> None:
+            line = Text.assemble((f"{mark} ", colour_of(mark)), (text, style)) if mark else Text(text, style=style)
+            console.print(line, soft_wrap=True)
+
+        self._screen.above = above
 
 
 @contextmanager
@@ -193,8 +202,8 @@ def shown(screen: Screen) -> Iterator[Progress]:
     try:
         yield progress
         progress.finish()
-    except BaseException:
-        progress.give_up()
+    except BaseException as error:
+        progress.give_up(interrupted=isinstance(error, KeyboardInterrupt))
         raise
     finally:
         progress.stop()
