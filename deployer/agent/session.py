@@ -85,6 +85,10 @@ class Session:
         """Tell the operator something while a request is being served."""
         self.send(wire.EVENT, wire.dump({"event": event, "text": text}))
 
+    def phase(self, text: str, spent: float, of: float) -> None:
+        """Tell what is being waited for, since how many seconds, and for how many at most (0: that is not known)."""
+        self.send(wire.EVENT, wire.dump({"event": wire.PHASE, "text": text, "spent": round(spent, 1), "of": of}))
+
     def reply(self, value: Any) -> None:
         """Answer the request."""
         self.send(wire.REPLY, wire.dump({"ok": wire.encode(value)}))

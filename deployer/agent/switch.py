@@ -77,7 +77,8 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     running = {instance.process for instance in instances if instance.state != STOPPING}
     same = before == after and running == set(change.wanted) and not request.restart
     same = same and look_.current(host.files) == f"v{after.version}"
-    ready = Prepared(request, spec, change, places, before.version if before else None, begun, same)
+    timings = Timings(tell=host.session.phase)
+    ready = Prepared(request, spec, change, places, before.version if before else None, begun, same, timings)
     if not same:
         routing.check(host.files, spec, change.wanted)
         if not request.stopped:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from deployer.agent.health_command import Trial
 
+STARTED = "waiting for it to be started"
 EVERY = 1.0  # seconds between two questions while it settles
 ENDED = (CRASHED, STOPPED, STOPPING)
 
@@ -44,7 +45,7 @@ class Watch:
         self._questions: Optional[Questions] = None
         self._trial: Optional[Trial] = None
         self._astray = wrong_port.WrongPort()
-        self._doubt = "is not started"
+        self._doubt, self._phase = "is not started", STARTED
 
     def ended(self, instance: Optional[Instance]) -> str:
         """Why a process that had come up is not up as it was, or ''."""
@@ -67,7 +68,7 @@ class Watch:
             self.ready = self._is_up(instance) and self._passes()
             failure = "" if self.ready else self._hopeless(instance)
         elif instance.state == STARTING:
-            self._doubt = "is not started"
+            self._doubt, self._phase = "is not started", STARTED
         if self.ready:
             self._came_up(instance)
             return self._stays(instance) or self._unreachable()
@@ -75,6 +76,13 @@ class Watch:
             failure = f"{self._doubt} after {self.kind.boot_timeout:g} s{self._elsewhere(instance)}"
             failure += self._port_of_another(instance)
         return failure
+
+    def waits_for(self) -> tuple[str, float, float]:
+        """What is waited for now, for how many seconds, and of how many."""
+        now = time.monotonic()
+        if self.ready:
+            return "up, watched whether it stays so", now - self._up, self._patience
+        return self._phase, now - (self._deadline - self.kind.boot_timeout), self.kind.boot_timeout
 
     def end(self) -> None:
         """Nobody waits for it any more."""
@@ -156,7 +164,7 @@ class Watch:
     def _is_up(self, instance: Instance) -> bool:
         kind = self.kind
         if kind.health == NOTIFY:
-            self._doubt = "has not said READY=1"
+            self._doubt, self._phase = "has not said READY=1", "waiting for READY=1"
             said = self._manager.said_ready(self.process)
             return said and (not kind.binds_port or self._listens(instance) is not None)
         return self._serves(instance) if kind.binds_port else True
@@ -165,6 +173,7 @@ class Watch:
         listener = sockets.listening(instance.pid, self.process.port)
         if listener is None:
             self._doubt = f"does not listen on port {self.process.port}"
+            self._phase = f"waiting for it to listen on port {self.process.port}"
         return listener
 
     def _serves(self, instance: Instance) -> bool:
@@ -177,7 +186,7 @@ class Watch:
             self._questions = self._asking(listener.reachable, pid)
         if self._questions.passed():
             return True
-        self._doubt = self._questions.doubt
+        self._doubt, self._phase = self._questions.doubt, self._asked_for()
         return False
 
     def _asking(self, address: str, pid: int) -> Questions:
@@ -189,12 +198,21 @@ class Watch:
 
         return Questions(ask, f"has not answered at {check.path}" if check else NO_CONNECTION)
 
+    def _asked_for(self) -> str:
+        """The answer that is waited for, and the last bad one."""
+        port, check, questions = self.process.port, self._check, self._questions
+        if check is None:
+            return f"waiting for it to take a connection on port {port}"
+        last = f" (the last one was {questions.status})" if questions and questions.status else ""
+        return f"waiting for an answer to GET {check.path} on port {port}{last}"
+
     def _passes(self) -> bool:
         """Whether its `health_command` has ended with 0, if it has one."""
         if not self.kind.health_command:
             return True
         if self._trial is None:
             self._trial = self._tried()
+        self._phase = "waiting for its health_command to end with 0"
         if self._trial.answer and not self._trial.passed:
             self._doubt = f"its health_command {self._trial.answer}{_said(self._trial)}"
             self._trial = None

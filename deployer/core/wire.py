@@ -21,6 +21,7 @@ LARGEST = 64 * 1024 * 1024
 REQUEST = b"Q"  # operator: {"verb": name, …fields}
 REPLY = b"R"  # agent: {"ok": fields} or {"error": …}
 EVENT = b"V"  # agent, during a request: {"event": name, …}
+PHASE = "phase"  # the event of a request that waits: {"text", "spent", "of"}, the latter two in seconds
 BEAT = b"H"  # either: still here
 CHUNK = b"B"  # either: bytes of a stream
 END = b"E"  # either: the stream has ended

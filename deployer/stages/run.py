@@ -197,7 +197,11 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
     times = file_times.agreed(target, wanted)
 
     def prepare(session: Session) -> requests.Done:
-        return session.call(_request(target, session, wanted, attempt, cause, times=times), requests.Done, then=alone)
+        request, heard = (
+            _request(target, session, wanted, attempt, cause, times=times),
+            Listener(target.report, session),
+        )
+        return session.call(request, requests.Done, heard=heard, then=alone)
 
     def get_ready(session: Session) -> requests.Done:
         with step(target.report, f"preparing {name}", session.host.name):
@@ -207,7 +211,7 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
         with step(target.report, f"{DOING.get(cause, 'running')} {name}", session.host.name):
             if alone:
                 prepare(session)
-            reply = session.call(requests.Switch(attempt), requests.Switched)
+            reply = session.call(requests.Switch(attempt), requests.Switched, heard=Listener(target.report, session))
         for process in reply.killed:
             told = f"{process} did not stop within its stop_timeout and was killed"
             target.report(Event(WARNING, told, session.host.name))

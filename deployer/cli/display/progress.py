@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 LONG = 2.0  # seconds after which a plain log says what is being waited for
+SLOW = 5.0  # seconds after which it says what a step waits for
 MOST_NAMED = 3  # hosts in a line that is about several
 MOST_LINES = 9  # hosts that have a line each for every step, where no live line says who is at it
 DONE, FAILED = "✓", "✗"
@@ -44,6 +45,7 @@ class Progress:
         self._announced: set[tuple[str, str]] = set()
         self._live: Live | None = None
         self._timer: threading.Timer | None = None
+        self._slow: threading.Timer | None = None
 
     def report(self, event: events.Event) -> None:
         """Show `event`."""
@@ -58,6 +60,8 @@ class Progress:
                 self._begin()
             elif event.kind in (events.DONE, events.FAILED):
                 self._close(event)
+            elif event.kind == events.PHASE:
+                self._wait(event)
             elif event.kind == events.OUTPUT:
                 self._announce()
                 self._screen.say(f"  {event.host + ': ' if event.host else ''}{output_line(event.text)}", "dim")
@@ -84,9 +88,9 @@ class Progress:
         with self._lock:
             live, self._live = self._live, None
             self._screen.above = None
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            for timer in filter(None, (self._timer, self._slow)):
+                timer.cancel()
+            self._timer = self._slow = None
         if live is not None:
             live.stop()
 
@@ -143,13 +147,32 @@ class Progress:
             names = ", ".join([host for host in self.hosts if host in hosts] or filter(None, hosts))
         self._screen.say(_named(names, text), style, mark=mark)
 
+    def _wait(self, event: events.Event) -> None:
+        """What the newest step of a host waits for; a plain log has it when that takes long."""
+        step = self._steps.get(event.host)
+        if step is None or step.ended is not None:
+            return
+        step.phase, step.since, step.of = event.text, time.monotonic() - event.spent, event.of
+        if not self._screen.live and (self._slow is None or not self._slow.is_alive()):
+            self._slow = _later(SLOW, self._tell_waits)
+
+    def _tell_waits(self) -> None:
+        """Say in a plain log what has been waited for so long that somebody may wonder; each once."""
+        with self._lock:
+            now = time.monotonic()
+            waiting = [(host, step) for host, step in self._steps.items() if step.waits(now)]
+            for host, step in waiting:
+                if now - step.since >= SLOW and (step.phase, host) not in self._announced:
+                    self._announced.add((step.phase, host))
+                    self._say([host], step.waits(now))
+            if any((step.phase, host) not in self._announced for host, step in waiting):
+                self._slow = _later(SLOW, self._tell_waits)
+
     def _begin(self) -> None:
         if not self._screen.live:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = threading.Timer(LONG, self._announce)
-            self._timer.daemon = True
-            self._timer.start()
+            self._timer = _later(LONG, self._announce)
         elif self._live is None:
             self._go_live()
 
@@ -207,6 +230,13 @@ def shown(screen: Screen) -> Iterator[Progress]:
         raise
     finally:
         progress.stop()
+
+
+def _later(seconds: float, what: Callable[[], None]) -> threading.Timer:
+    timer = threading.Timer(seconds, what)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _named(host: str, text: str) -> str:

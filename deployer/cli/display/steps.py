@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deployer.cli.display.columns import cells_of, cut
+from deployer.cli.display.columns import cells_of, cut, wrapped
 from deployer.cli.display.times import took
 from deployer.cli.display.visible import one_line
 
+INDENT = "  "  # before what a step waits for
 LONGEST_NAME = 30  # columns of a host's name
 TURNS = 8  # of the spinner in a second
 
@@ -21,6 +22,16 @@ class Step:
     began: float
     ended: float | None = None
     failed: bool = False
+    phase: str = ""  # what it waits for,
+    since: float = 0.0  # since when,
+    of: float = 0.0  # for how many seconds at most; 0: nobody knows
+
+    def waits(self, now: float) -> str:
+        """`web.1: waiting for an answer to GET /up on port 8000, 12 of 60 s`; '' where it waits for nothing."""
+        if not self.phase or self.ended is not None:
+            return ""
+        spent = max(int(now - self.since), 0)
+        return f"{one_line(self.phase)}, {min(spent, int(self.of))} of {self.of:g} s" if self.of else self.phase
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,9 @@ def live(
     open_ = [step for step in steps.values() if step.ended is None]
     if len(hosts) < 2:
         newest = sorted(open_, key=lambda step: step.began)[-1:]
-        return [(step, _line(step, f"{one_line(step.text)} ...", marks, now, width)) for step in newest]
+        lines = [(step, _line(step, f"{one_line(step.text)} ...", marks, now, width)) for step in newest]
+        below = [(step, line) for step in newest for line in wrapped([step.waits(now)], width - len(INDENT))]
+        return lines + [(step, cut(f"{INDENT}{line}", width)) for step, line in below if line][: height - len(lines)]
     own = [
         (step, _line(step, f"{one_line(step.text)} ...", marks, now, width)) for step in open_ if steps.get("") is step
     ]
@@ -63,13 +76,13 @@ def live(
     shown = list(named)
     if len(shown) > room:
         shown = [host for host in named if named[host].ended is None or named[host].failed][: max(room - 1, 0)]
-    lines = [(named[host], _line(named[host], _of(host, named[host], size), marks, now, width)) for host in shown]
+    lines = [(named[host], _line(named[host], _of(host, named[host], size, now), marks, now, width)) for host in shown]
     return own + lines + ([_count(named, len(hosts))] if len(shown) < len(named) else [])
 
 
-def _of(host: str, step: Step, size: int) -> str:
+def _of(host: str, step: Step, size: int, now: float) -> str:
     name = cut(one_line(host), size)
-    return f"{name}{' ' * (size - cells_of(name))}  {one_line(step.text)}"
+    return f"{name}{' ' * (size - cells_of(name))}  {step.waits(now) or one_line(step.text)}"
 
 
 def _line(step: Step, words: str, marks: Marks, now: float, width: int) -> str:
