@@ -81,7 +81,7 @@ class Watch:
         """What is waited for now, for how many seconds, and of how many."""
         now = time.monotonic()
         if self.ready:
-            return "up, watched whether it stays so", now - self._up, self._patience
+            return "up, checking that it stays up", now - self._up, self._patience
         return self._phase, now - (self._deadline - self.kind.boot_timeout), self.kind.boot_timeout
 
     def end(self) -> None:

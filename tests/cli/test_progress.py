@@ -133,3 +133,42 @@ def test_failed_and_unfinished_hosts_are_shown_before_those_that_are_done():
     known["h3"], known["h7"] = Step("run", 0.0), Step("run", 0.0, ended=1.0, failed=True)
     lines = [line for _, line in steps.live(known, list(known), marks=PLAIN, now=2.0, width=80, height=4)]
     assert lines == ["| h3  run 2.0 s", "x h7  run 1.0 s", "  8 of 10 hosts done"]
+
+
+WAITS = """
+import os, sys, time
+from deployer.cli.display import progress
+from deployer.cli.display.screen import Screen
+from deployer.stages.events import Event
+progress.SLOW = 0.2
+with progress.shown(Screen(sys.stdout, sys.stderr, os.environ)) as shown:
+    shown.report(Event("step", "running v42", "local"))
+    shown.report(Event("phase", "web.1: waiting for an answer to GET /up on port 8000", "local", 12.0, 60.0))
+    time.sleep(0.7)
+"""
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_step_that_waits_says_for_what_and_how_long_of_how_long(columns):
+    _, shown = on_a_terminal(WAITS, columns=columns)
+    shown = " ".join(ESCAPES.sub("", shown).split())
+    assert re.search(
+        r"running v42 \.\.\. [\d.]+ s web.1: waiting for an answer to GET /up on port 8000, 1\d of 60 s", shown
+    )
+
+
+def test_a_plain_log_says_what_takes_long_once():
+    told = python(WAITS).stderr.splitlines()
+    assert told[0] == "web.1: waiting for an answer to GET /up on port 8000, 12 of 60 s"
+    assert re.fullmatch(r"running v42 \.\.\. [\d.]+ s", told[1])
+    assert len(told) == 2
+
+
+def test_a_step_that_is_interrupted_is_not_said_to_have_failed():
+    more = """
+    shown.report(Event("step", "checking"))
+    raise KeyboardInterrupt
+screen.answer"""
+    done = python(WORK.replace("screen.answer", more))
+    assert re.search(r"checking \.\.\. interrupted after [\d.]+ s\n", done.stderr)
+    assert "failed" not in done.stderr

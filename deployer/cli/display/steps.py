@@ -31,7 +31,7 @@ class Step:
         if not self.phase or self.ended is not None:
             return ""
         spent = max(int(now - self.since), 0)
-        return f"{one_line(self.phase)}, {min(spent, int(self.of))} of {self.of:g} s" if self.of else self.phase
+        return f"{one_line(self.phase)}, {f'{min(spent, int(self.of))} of {self.of:g}' if self.of else spent} s"
 
 
 @dataclass(frozen=True)
