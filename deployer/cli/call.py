@@ -36,6 +36,8 @@ class Call:
     environ: Mapping[str, str]
     screen: Screen
     progress: Progress
+    yes: bool = False
+    agreed: set[str] = field(default_factory=set)  # the targets that it may change, as somebody has said
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -77,10 +79,13 @@ class Call:
         `narrow` says of the hosts what the shared options do not; what is done `first` needs no lock.
         """
         from deployer import settings
+        from deployer.cli import consent
         from deployer.stages.target import opened
 
         narrow = narrow or self.narrow
         chosen = settings.narrowed(settings.target(self.project.settings, self.target), narrow.hosts, narrow.limit)
+        if write:
+            consent.ask(self, chosen)
         self.progress.hosts = chosen.chosen or [host.host for host in chosen.hosts]
         with opened(
             self.project,

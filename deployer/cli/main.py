@@ -17,11 +17,16 @@ def main() -> int:
         return answer(arguments[1:])
     before, words = table.split(arguments)
     if words[:1] == ["help"]:
+        page = _page(words[1:])
+        if page is not None:
+            return page
         words = [*words[1:], "--help"] if words[1:] else []
         before = before if words else ["--help"]
+    if {"-T", "--tasks"} & set(before) or words == ["commands"]:  # Capistrano's list of what there is
+        return _say(table.overview())
     if "-h" in before or "--help" in before:
         return _say(table.overview())
-    if "--version" in before:
+    if "--version" in before or words == ["version"]:
         from deployer import __version__
 
         return _say(f"deploy {__version__}\n")
@@ -36,6 +41,19 @@ def main() -> int:
         return frame.run(before, words)
     except KeyboardInterrupt:  # while modules were still being read: nothing was begun
         return 130
+
+
+def _page(topic: list[str]) -> int | None:
+    """Show the page that `deploy help TOPIC` asks for, or list them; None where that is a command, or nothing."""
+    from deployer.cli import pages
+
+    if not topic:
+        return _say(table.overview() + pages.listed())
+    name = topic[-1].rpartition("/")[2].removesuffix(".md")
+    page = pages.topics().get(name)
+    if page is None or (table.resolve(topic) is not None and "/" not in topic[-1]):
+        return None
+    return pages.show(page)
 
 
 def _say(text: str) -> int:

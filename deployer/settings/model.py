@@ -146,6 +146,7 @@ class TargetSettings:
     rollout: RolloutSettings = RolloutSettings()
     ssh: SshSettings = SshSettings()
     router: Router = field(default_factory=Router)
+    protect: bool = False
     chosen: tuple[str, ...] = ()
 
     @property

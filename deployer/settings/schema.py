@@ -271,6 +271,8 @@ TARGET = (
     Key("config", ListOf(Record(_source, SOURCE, one=True, placed=True), "sources (file, command or env)"), "none",
         "where the variables come from; a later source wins, stored values (`deploy config set`) win over all"),
     Key("keep", Number(1, 1000), "5", "how many releases that served stay, whatever failed or never ran in between"),
+    Key("protect", Boolean(), "false",
+        "true: a command that changes the target asks for its name on a terminal, and elsewhere wants `--yes`"),
     Key("shared", ListOf(Record(_shared_path, SHARED, short="folder", one=True), "paths"), "none",
         "paths that outlive a release, for apps that are not stateless yet"),
     Key("run_as", _USERNAME, "the user who deploys", "the user that the processes run as, where the agent is root"),

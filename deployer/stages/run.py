@@ -26,6 +26,7 @@ from deployer.stages.target import Target
 from deployer.stages.wanted import HostOutcome, Wanted, record
 
 LAST_LINES = 20
+KILLED = "did not stop within its stop_timeout and was killed"
 DOING = {"stop": "stopping", "start": "starting", "scale": "scaling", "restart": "restarting", MOVE: "moving"}
 
 
@@ -197,11 +198,8 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
     times = file_times.agreed(target, wanted)
 
     def prepare(session: Session) -> requests.Done:
-        request, heard = (
-            _request(target, session, wanted, attempt, cause, times=times),
-            Listener(target.report, session),
-        )
-        return session.call(request, requests.Done, heard=heard, then=alone)
+        request = _request(target, session, wanted, attempt, cause, times=times)
+        return session.call(request, requests.Done, heard=Listener(target.report, session), then=alone)
 
     def get_ready(session: Session) -> requests.Done:
         with step(target.report, f"preparing {name}", session.host.name):
@@ -213,8 +211,7 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
                 prepare(session)
             reply = session.call(requests.Switch(attempt), requests.Switched, heard=Listener(target.report, session))
         for process in reply.killed:
-            told = f"{process} did not stop within its stop_timeout and was killed"
-            target.report(Event(WARNING, told, session.host.name))
+            target.report(Event(WARNING, f"{process} {KILLED}", session.host.name))
         return reply
 
     def undo(switched: Iterable[str], failures: Mapping[str, DeployError]) -> None:
