@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from deployer.agent import config, pending
+from deployer.agent import config, ledger, pending
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
@@ -18,6 +18,8 @@ def look(_: requests.Look, host: Host) -> requests.Looked:
     """`current`, the releases that are here, the processes, and whether a switch is pending."""
     point("look")
     waiting = pending.read(host.files)
+    if waiting is not None and ledger.confirms(host.files, waiting.attempt):
+        waiting = None  # the disk refused only to forget it
     return requests.Looked(
         current=current(host.files),
         present=present(host.files),

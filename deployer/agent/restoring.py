@@ -5,12 +5,25 @@
 
 from __future__ import annotations
 
-from typing import Callable, Sequence
+import contextlib
+from typing import Callable, Optional, Sequence
 
-from deployer.agent import durable, events, pending, readiness, replacing, routing, schedules, sockets, stage
+from deployer.agent import (
+    disk_errors,
+    durable,
+    events,
+    look,
+    pending,
+    readiness,
+    replacing,
+    routing,
+    schedules,
+    sockets,
+    stage,
+)
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
-from deployer.agent.managers import ProcessManager
+from deployer.agent.managers import STARTING, STOPPING, UP, ProcessManager
 from deployer.agent.pending import Pending, State
 from deployer.agent.replacing import Change, Reroute
 from deployer.agent.retiring import PATIENCE
@@ -18,37 +31,101 @@ from deployer.agent.timings import Timings
 from deployer.core import formation, turnover
 from deployer.core.errors import DeployError
 from deployer.core.formation import Process
+from deployer.core.message import message
 from deployer.core.release import Spec
 from deployer.core.strategy import DRAIN
 
 
-def restore_pending(files: Layout, manager: ProcessManager, why: str) -> bool:
-    """Undo the pending switch, if any; whether what served before serves again (True where nothing did)."""
+@message
+class Restored:
+    """Whether what served before serves again (also where nothing did); if not, `told` says what is there instead."""
+
+    serves: bool
+    told: str = ""
+
+
+def restore_pending(files: Layout, manager: ProcessManager, why: str) -> Restored:
+    """Undo the pending switch, if any.
+
+    What a broken disk refuses is tried twice, and then left pending for the next writer.  What serves then is looked
+    at: processes that were not touched yet serve on, whatever the disk says.
+    """
     waiting = pending.read(files)
     if waiting is None:
-        return True
-    before, after = waiting.before, waiting.after
+        return Restored(serves=True)
+    before = waiting.before
+    version = before.version if before else None
     pending.give_room(files)
-    events.note(files, "restoring", release=after.version, text=f"{why}; {serving(before)}")
-    if before is None:
-        durable.remove(files.current, name="current")
-    else:
-        durable.point_link(files.current, f"releases/v{before.version}", name="current")
-    serves = True
-    try:
-        manager.ensure()
-        _bring_back(files, manager, waiting)
-    except (DeployError, OSError) as error:
-        serves = False
-        events.note(files, "failing", release=before.version if before else None, text=str(error))
+    events.note(files, "restoring", release=waiting.after.version, text=f"{why}; {serving(before)}")
+    failed = _undo(files, manager, waiting)
+    if isinstance(failed, OSError):
+        failed = _undo(files, manager, waiting)
     point("restore.restored")
-    events.note(files, "restored" if serves else "mixed", release=before.version if before else None, text=why)
-    pending.forget(files)
-    return serves
+    told = _told(files, manager, waiting, failed) if failed else ""
+    if told:
+        events.note(files, "failing", release=version, text=f"{_words(failed)}: {told}")
+    events.note(files, "mixed" if told else "restored", release=version, text=why)
+    if not (told and isinstance(failed, OSError)):  # else the next writer tries it again
+        try:
+            pending.forget(files)
+        except OSError as error:
+            told = told or f"{disk_errors.message(error)}; it is put right when that can be written"
+    return Restored(not told, told)
+
+
+def _undo(files: Layout, manager: ProcessManager, waiting: Pending) -> Optional[Exception]:
+    """Put back the link, then the processes, even where the link refuses; what went wrong first."""
+    failed: Optional[Exception] = None
+    for put_back in (_point_back, _bring_back):
+        try:
+            put_back(files, manager, waiting)
+        except (DeployError, OSError) as error:
+            failed = failed or error
+    return failed
+
+
+def _point_back(files: Layout, _: ProcessManager, waiting: Pending) -> None:
+    """Have `current` name what served before."""
+    if waiting.before is None:
+        durable.remove(files.current, name="current")
+    elif look.current(files) != f"v{waiting.before.version}":
+        durable.point_link(files.current, f"releases/v{waiting.before.version}", name="current")
+
+
+def _told(files: Layout, manager: ProcessManager, waiting: Pending, failed: Exception) -> str:
+    """What is otherwise than before; '' where all is as it was, although something `failed`."""
+    before = waiting.before
+    told = [] if isinstance(failed, OSError) else [_words(failed)]
+    current = look.current(files)
+    if current != (f"v{before.version}" if before else ""):
+        told.append(f"`current` names {current or 'nothing'}")
+    wanted = _names(files, before) if before else set()
+    try:
+        instances = manager.instances()
+    except (DeployError, OSError) as error:
+        return "; ".join([*told, f"what runs is not known: {_words(error)}"])
+    alive = {(i.process.release, i.process.name) for i in instances if i.state in (UP, STARTING)}
+    there = {(i.process.release, i.process.name) for i in instances if i.state != STOPPING}
+    told += [f"{name} of v{version} does not run" for version, name in sorted(wanted - alive)]
+    return "; ".join(told + [f"{name} of v{version} runs" for version, name in sorted(there - wanted)])
+
+
+def _names(files: Layout, before: State) -> set[tuple[int, str]]:
+    """The processes that are to run of a state, by release and name; not those that have a schedule."""
+    timed: list[str] = []
+    with contextlib.suppress(DeployError, OSError):  # the release is damaged: it says nothing any more
+        timed = [kind.name for kind in stage.spec(files, before.version).launch.processes if kind.schedule]
+    counts = {} if before.stopped else {kind: n for kind, n in before.formation.items() if kind not in timed}
+    return {(before.version, f"{kind}.{number}") for kind, n in counts.items() for number in range(1, n + 1)}
+
+
+def _words(error: Optional[Exception]) -> str:
+    return disk_errors.message(error) if isinstance(error, OSError) else str(error)
 
 
 def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending) -> None:
     """Have exactly the processes of before run, and be sent to; those that were to take their place end last."""
+    manager.ensure()
     spec = stage.spec(files, waiting.before.version) if waiting.before else None
     if waiting.before is None or spec is None:
         routing.remove(files)

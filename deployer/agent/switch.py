@@ -9,12 +9,14 @@ next session.  Old processes that still run end when the run is confirmed (agent
 from __future__ import annotations
 
 import contextlib
+import errno
 import time
 from collections.abc import Iterator
 from typing import Optional
 
 from deployer.agent import (
     crash_loops,
+    disk_errors,
     durable,
     events,
     file_times,
@@ -22,6 +24,7 @@ from deployer.agent import (
     pending,
     ports,
     readiness,
+    recovery,
     rehearsal,
     replacing,
     restoring,
@@ -86,10 +89,11 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
         _check_ports(host, change, instances)
         retires = any(change.beside(process) for process in running if process not in change.wanted)
         cause, by, at, name = request.cause, request.by, request.at, host.asked.host
-        pending.write(host.files, Pending(request.attempt, before, after, cause, by, at, places, name, retires))
+        waiting = Pending(request.attempt, before, after, cause, by, at, places, name, retires)
     host.prepared = ready
     if not same:
         with _undone_on_failure(host):
+            pending.write(host.files, waiting)
             assert host.lock.descriptor is not None
             host.guard = Guard(host.program, host.files, host.lock.descriptor)
             _try(host, ready, untried=not known.succeeded(request.version))
@@ -176,8 +180,8 @@ def _undone_on_failure(host: Host) -> Iterator[None]:
         yield
     except (DeployError, OSError) as failure:
         host.prepared = None
-        error = failure if isinstance(failure, DeployError) else _of_the_host(failure)
-        raise _undone(error, previous, version, restored=_restored(host, error.message)) from failure
+        error = failure if isinstance(failure, DeployError) else _of_the_host(failure, host)
+        raise _undone(error, previous, version, _restored(host, error.message)) from failure
     except BaseException:  # the operator is lost, or this is a bug of ours: what served serves again all the same
         _restored(host, "it was cut off")
         raise
@@ -192,17 +196,26 @@ def still_up(request: requests.StillUp, host: Host) -> requests.Done:
 
 
 def restore(_: requests.Restore, host: Host) -> requests.Done:
-    """Undo the pending switch."""
-    if not _restored(host, "another host of the target failed"):
-        raise RunMixed("what served before did not come up again", hint="`deploy events` and `deploy logs` tell why")
+    """Undo the pending switch, unless the ledger says that it succeeded: then it is confirmed."""
+    waiting = pending.read(host.files)
+    if waiting is not None and ledger.confirms(host.files, waiting.attempt):
+        recovery.confirm_pending(host.files, waiting.attempt)
+        return requests.Done()
+    restored = _restored(host, "another host of the target failed")
+    if not restored.serves:
+        message = f"what served before did not come up again: {restored.told}"
+        raise RunMixed(message, hint="`deploy events` and `deploy logs` tell why")
     return requests.Done()
 
 
-def _restored(host: Host, why: str) -> bool:
-    serves = restoring.restore_pending(host.files, host.manager, why)
+def _restored(host: Host, why: str) -> restoring.Restored:
+    try:
+        restored = restoring.restore_pending(host.files, host.manager, why)
+    except OSError as error:  # not even what is to be undone can be read
+        restored = restoring.Restored(serves=False, told=disk_errors.message(error))
     if host.guard:
         host.guard.dismiss()
-    return serves
+    return restored
 
 
 def _bring_up(host: Host, ready: Prepared) -> None:
@@ -244,15 +257,20 @@ def _check_ports(host: Host, change: Change, instances: list[Instance]) -> None:
             )
 
 
-def _of_the_host(failure: OSError) -> RunFailed:
-    return RunFailed(f"{failure.filename or 'this host'}: {failure.strerror}", hint="fix this and run it again")
+def _of_the_host(failure: OSError, host: Host) -> RunFailed:
+    """The failure of a disk: it says nothing of the release."""
+    root, details = host.files.root, {"errno": errno.errorcode.get(failure.errno or 0, "")}
+    return RunFailed(disk_errors.message(failure, root), hint=disk_errors.hint(failure, root), details=details)
 
 
-def _undone(error: DeployError, previous: int | None, version: int, *, restored: bool) -> DeployError:
+def _undone(error: DeployError, previous: int | None, version: int, restored: restoring.Restored) -> DeployError:
+    """What is told of a switch that failed: `RunFailed` only where what served before serves again."""
+    if not restored.serves:
+        back = f"v{previous} did not come up again either" if previous else f"v{version} could not be taken away"
+        message = f"{error.message}; {back}: {restored.told}"
+        return RunMixed(message, hint=error.hint, output=error.output, details=error.details)
     again = "on, untouched" if error.details.get("rehearsed") else "again"
     serves = f"; v{previous} serves {again}"
     if previous is None:
         serves = f". v{version} did not start. There is no earlier release, so nothing is running"
-    cls = RunFailed if restored else RunMixed
-    message = f"{error.message}{serves}" if restored else f"{error.message}; v{previous} did not come up again either"
-    return cls(message, hint=error.hint, output=error.output, details=error.details)
+    return RunFailed(f"{error.message}{serves}", hint=error.hint, output=error.output, details=error.details)

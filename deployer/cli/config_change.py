@@ -14,7 +14,6 @@ from deployer.core.secret import Secret
 if TYPE_CHECKING:
     from deployer.stages.config import Changed
     from deployer.stages.run import Ran
-    from deployer.stages.target import Target
 
 
 def change(

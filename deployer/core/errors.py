@@ -101,6 +101,12 @@ class HostUnreachable(DeployError):
     kind, exit_code = "host-unreachable", 40
 
 
+class HostFailed(DeployError):
+    """A host answers, but its disk does not work for us: full, read-only, broken; what it was asked is not done."""
+
+    kind, exit_code = "host-failed", 40
+
+
 class TargetLocked(DeployError):
     """Another writer holds the target."""
 
@@ -139,6 +145,7 @@ KINDS: dict[str, type[DeployError]] = {
         RunFailed,
         RunMixed,
         HostUnreachable,
+        HostFailed,
         TargetLocked,
         Drift,
         CheckFailed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.core import requests
-from deployer.core.ledger import MOVE, Ledger
+from deployer.core.ledger import MOVE, Ledger, Run
 from deployer.core.requests import DRAINING, FAILING, Looked, RouterSeen
 from deployer.hosts.session import Session
 from deployer.stages import holders
@@ -28,6 +28,22 @@ def ending(ledger: Ledger, host: str, seen: Looked) -> list[str]:
     run = ledger.run_of(host)
     wanted = {(name, run.release) for name in run.processes(host)} if run else set()
     return [one.process for one in seen.processes if one.state in ENDING and (one.process, one.release) in wanted]
+
+
+def misplaced(run: Run | None, host: str, seen: Looked) -> list[str]:
+    """What of a host is not where `run` left it, however its processes fare; nothing where all is.
+
+    A host of which the ledger knows no run may have had another name before: what it has is its own then.
+    """
+    told = [f"a run of {seen.pending} is not undone yet"] if seen.pending else []
+    if run is None:
+        return told
+    if seen.current != f"v{run.release}":
+        told.append(f"`current` names {seen.current or 'nothing'}")
+    wanted = {(name, run.release) for name in run.processes(host)}
+    there = {(one.process, one.release) for one in seen.processes if one.state != DRAINING}
+    told += [f"{name} of v{version} does not run" for name, version in sorted(wanted - there)]
+    return told + [f"{name} of v{version} runs" for name, version in sorted(there - wanted)]
 
 
 def found(ledger: Ledger, host: str, seen: Looked, *, whole: bool = True) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployer.core import formation, requests, rollout
-from deployer.core.errors import DeployError, Drift, NotFound, ReleaseCommandFailed, RunFailed
+from deployer.core.errors import DeployError, Drift, HostFailed, NotFound, ReleaseCommandFailed, RunFailed
 from deployer.core.ledger import FAILED, MOVE, SUCCEEDED
 from deployer.core.names import release_name
 from deployer.core.release import Spec
@@ -179,7 +179,11 @@ def _recorded(target: Target, wanted: Wanted) -> bool:
 
 def read_back(target: Target) -> None:
     """`Drift` unless every host is what the ledger says: exit code 0 is given for that alone (design, rule 4)."""
-    looked = target.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
+    answers = target.ask(lambda session: session.call(requests.Look(), requests.Looked))
+    for error in answers.failures.values():
+        if isinstance(error, HostFailed):
+            error.message = f"v{target.ledger.current} is what the ledger says; what runs is unknown: {error.message}"
+    looked = answers.all()
     found = {host: drift.found(target.ledger, host, seen, whole=target.whole) for host, seen in looked.items()}
     differing = {host: told for host, told in found.items() if told}
     if differing:
