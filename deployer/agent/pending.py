@@ -87,16 +87,20 @@ def read(files: Layout) -> Optional[Pending]:
 def write(files: Layout, pending: Pending) -> None:
     """From here on the switch is to be confirmed or undone; the room that going back takes is kept free for it.
 
-    On a disk that is full half of what was kept before is given up for the switch itself: a rollback has to work there.
+    On a full disk half of it is given up for the switch itself, by `write_with_room`: a rollback has to work there.
     """
-    content = wire.dump(wire.encode(pending))
     _keep_room(files)
+    write_with_room(files, files.run / "pending", wire.dump(wire.encode(pending)), name="pending")
+
+
+def write_with_room(files: Layout, path: Path, content: bytes, *, name: str) -> None:
+    """Write what a switch begins with, on a disk that is full into half of the room that was kept."""
     try:
-        durable.write(files.run / "pending", content, mode=0o600, name="pending")
+        durable.write(path, content, mode=0o600, name=name)
     except OSError as error:
         if error.errno not in NO_ROOM or not _halve_room(files):
             raise
-        durable.write(files.run / "pending", content, mode=0o600, name="pending")
+        durable.write(path, content, mode=0o600, name=name)
 
 
 def forget(files: Layout) -> None:

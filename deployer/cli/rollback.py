@@ -36,6 +36,7 @@ def rollback(
     repository, it deletes nothing, and `deploy run` of what ran before undoes it. With --expect it goes back once,
     however often it is typed.
     """
+    from deployer.stages import intents
     from deployer.stages import rollback as stage
 
     call: Call = ctx.obj
@@ -43,16 +44,39 @@ def rollback(
         raise UsageError(f"--config-from {config_from}: a rollback can keep the config that is `current`", hint="")
     expected = options.release_number("--expect", expect)
     with call.opened(write=True) as target:
-        history.expect_current(target.ledger, expected)
-        named = target.ledger.find(release).version if release else None
-        choice = stage.choose(target, named, code_only=bool(config_from))
-        if choice.skipped:
-            call.screen.note(f"skipped {history.told(choice.skipped)}")
-        heading.begin(call, target, *_what_changes(call, target, choice.release, keep_config=bool(config_from)))
-        ran = stage.rollback(target, choice.release, config_from_current=bool(config_from))
-        commit = heading.commit_of(target, ran.release)
+        if release:
+            history.expect_current(target.ledger, expected)
+            left = None
+        else:
+            left = stage.begin(target, code_only=bool(config_from), expected=expected)
+        if left is not None:
+            _finish(call, target, left)
+        else:
+            _go_back(call, target, release, keep_config=bool(config_from))
+        if not release:
+            intents.end(target)
+
+
+def _finish(call: Call, target: Target, left: int) -> None:
+    """Bring up everywhere what a bare rollback from `left` has reached, which was cut off."""
+    from deployer.stages import rollback as stage
+
+    heading.begin(call, target, f"rollback {release_name(left)} → {heading.now(target)}", "was cut off: is finished")
+    ran = stage.finish(target)
+    outcome.show(ran, call, heading.commit_of(target, ran.release), skipped=[])
+
+
+def _go_back(call: Call, target: Target, release: str | None, *, keep_config: bool) -> None:
+    """Run the release that was named, or the one that a bare rollback chooses."""
+    from deployer.stages import rollback as stage
+
+    choice = stage.choose(target, target.ledger.find(release).version if release else None, code_only=keep_config)
+    if choice.skipped:
+        call.screen.note(f"skipped {history.told(choice.skipped)}")
+    heading.begin(call, target, *_what_changes(call, target, choice.release, keep_config=keep_config))
+    ran = stage.rollback(target, choice.release, config_from_current=keep_config)
     skipped = [{"release": release_name(one.version), "why": one.why} for one in choice.skipped]
-    outcome.show(ran, call, commit, skipped=skipped)
+    outcome.show(ran, call, heading.commit_of(target, ran.release), skipped=skipped)
 
 
 def _what_changes(call: Call, target: Target, chosen: LedgerRelease, *, keep_config: bool) -> list[str]:

@@ -20,10 +20,12 @@ def scale(
     `web=3` sets the number, `worker+1` and `worker-1` change it. It stays for later releases, until deploy.yaml says
     something new for that type.
     """
-    from deployer.stages import formation
+    from deployer.stages import formation, intents
 
     call: Call = ctx.obj
     with call.opened(write=True) as target:
         heading.begin(call, target, heading.now(target), f"scale {' '.join(changes)}")
         ran = formation.scale(target, changes)
         show_formation(ran, target, call, f"{heading.now(target)} is scaled: {heading.formation(target)}")
+        if formation.is_relative(changes):
+            intents.end(target)

@@ -28,6 +28,7 @@ from deployer.core.deliveries import (
     Times,
     Verify,
 )
+from deployer.core.intents import EndIntent, Intend, Intended
 from deployer.core.message import field, message
 from deployer.core.oneoffs import Detach, Detached, EndOneOff, Exec, OneOffEnded, Reserve, Reserved
 from deployer.core.route_requests import PutRoute, ReadRoute, RestoreRoute, RoutePut, Shares
@@ -40,8 +41,9 @@ from deployer.core.units import ReadUnits, Units
 PROTOCOL = 1
 
 __all__ = (
-    "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Detach", "Detached", "Done", "EndOneOff", "Ended",
-    "Events", "Examine", "Examined", "Exec", "GetConfig", "GiveTimes", "Lacks", "LedgerLines", "Logs", "Look", "Looked",
+    "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Detach", "Detached", "Done", "EndIntent",
+    "EndOneOff", "Ended", "Events", "Examine", "Examined", "Exec", "GetConfig", "GiveTimes", "Intend", "Intended",
+    "Lacks", "LedgerLines", "Logs", "Look", "Looked",
     "MaintenanceSet", "OfferBuild", "OneOffEnded", "Open", "Opened", "Prepare", "Problems", "Prune", "Pruned",
     "PutAgent", "PutBuild", "PutRoute", "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger",
     "ReadManifest", "ReadRoute", "ReadSpec", "ReadUnits", "ReplaceLedger", "Reserve", "Reserved", "Restore",
