@@ -10,6 +10,7 @@ from deployer.agent.layout import Layout
 from deployer.core.errors import Drift
 from deployer.core.ledger import SUCCEEDED, Ledger, Record
 
+COMPARE = "nothing was changed.  Compare the ledger with a copy of it: `deploy ledger verify`"
 ASIDE = "ledger.forked-"  # what folders of records are called that were set aside
 
 
@@ -19,7 +20,10 @@ def lines(host: Layout) -> list[bytes]:
     for seq, name in enumerate(names, 1):
         if name != f"{seq:08d}":
             raise Drift(f"{host.ledger}: {name} stands where {seq:08d} was expected", hint="a record is missing")
-    return [(host.ledger / name).read_bytes() for name in names]
+    try:
+        return [(host.ledger / name).read_bytes() for name in names]
+    except IsADirectoryError as error:
+        raise Drift(f"{error.filename} is a folder, where a record was expected", hint=COMPARE) from error
 
 
 def raw(host: Layout) -> list[bytes]:

@@ -64,7 +64,7 @@ def name(files: Layout) -> str:
     """What the ledger calls this host; '' before the first session that wrote."""
     try:
         return (files.run / "host").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # or what a broken disk has left of it: the next writer keeps it anew
         return ""
 
 
@@ -80,7 +80,7 @@ def read(files: Layout) -> Optional[Pending]:
         return wire.decode(Pending, json.loads((files.run / "pending").read_bytes()))
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise _damaged(files.run / "pending") from error
 
 
@@ -152,7 +152,7 @@ def places(files: Layout) -> Places:
         return wire.decode(Places, known if "ports" in known else {"ports": known})
     except FileNotFoundError:
         return Places()
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise _damaged(files.run / "ports") from error
 
 

@@ -21,6 +21,7 @@ from deployer.core.names import release_number
 
 UNLOCKED = re.compile(re.escape(durable.TEMPORARY) + r"(target|[0-9a-f]{64}\.pyz)-")
 YOUNG = 60.0  # seconds
+ABANDONED = 3600.0  # seconds: a build that writes here needs no lock of the target
 
 
 def recover(files: Layout, manager: ProcessManager) -> list[str]:
@@ -74,6 +75,10 @@ def sweep(files: Layout) -> list[str]:
         for name in _names(folder):
             if name.startswith(durable.TEMPORARY) and not _being_made(folder / name):
                 durable.remove(folder / name, name="sweep")
+    for build in _names(files.builds):
+        for name in _names(files.builds / build):
+            if name.startswith(durable.TEMPORARY) and _age(files.builds / build / name) > ABANDONED:
+                durable.remove(files.builds / build / name, name="sweep")
     recorded = ledger.read(files).releases
     serving = look.current(files)
     if serving and release_number(serving) not in recorded and not ledger.set_aside(files):
@@ -90,10 +95,15 @@ def _being_made(path: os.PathLike[str]) -> bool:
     """Whether a session that does not hold the lock (yet) is just writing it: the agent's program, the root's mark."""
     if not UNLOCKED.match(os.path.basename(path)):
         return False
+    return _age(path) < YOUNG
+
+
+def _age(path: os.PathLike[str]) -> float:
+    """Seconds since it was written; 0 where it has its name now."""
     try:
-        return abs(time.time() - os.lstat(path).st_mtime) < YOUNG
-    except FileNotFoundError:  # it has its name now
-        return True
+        return abs(time.time() - os.lstat(path).st_mtime)
+    except FileNotFoundError:
+        return 0.0
 
 
 def confirm_pending(files: Layout, attempt: str) -> None:
@@ -115,5 +125,5 @@ def confirm_pending(files: Layout, attempt: str) -> None:
 def _names(folder: os.PathLike[str]) -> list[str]:
     try:
         return os.listdir(folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []

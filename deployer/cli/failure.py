@@ -19,7 +19,6 @@ class OutOfService(DeployError):
     """The operating system of this machine refused: a full disk, a missing permission."""
 
     kind = "system"
-    default_hint = "-v shows where it happened"
 
 
 def ours(error: BaseException) -> DeployError:
@@ -29,7 +28,9 @@ def ours(error: BaseException) -> DeployError:
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("interrupted", hint="the same command again finishes or cleans up what was begun")
     if isinstance(error, OSError) and error.errno is not None:
-        return OutOfService(f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
+        from deployer.agent import disk_errors
+
+        return OutOfService(disk_errors.message(error), hint=f"{disk_errors.hint(error)}; -v shows where it happened")
     return DeployError(
         # The exception's own text is left to -v: it may quote a value that is a secret.
         f"this is a bug of deployer: {type(error).__name__} in {_place(error)}",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployer.core import history, requests
+from deployer.core import chronology, history, requests
 from deployer.core.errors import NotFound
 from deployer.core.ledger import Release, Run
 from deployer.core.release import Spec
@@ -139,9 +139,8 @@ def events(target: Target, lines: int) -> list[tuple[str, dict[str, Any]]]:
     """The newest `lines` entries of every host's own events, each with its host, oldest first."""
     request = requests.ReadEvents(lines)
     told = target.ask(lambda session: session.call(request, requests.Events)).all()
-    return sorted(
-        ((host, entry) for host, known in told.items() for entry in known.events), key=lambda e: str(e[1]["at"])
-    )
+    logs = [[(host, entry) for entry in known.events] for host, known in told.items()]
+    return chronology.merged(logs, lambda entry: str(entry[1].get("at", "")))
 
 
 def _lines(target: Target, releases: Sequence[Release]) -> list[ReleaseLine]:

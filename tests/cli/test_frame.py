@@ -320,7 +320,7 @@ def test_a_failure_tells_its_output_and_its_hosts_and_cannot_play_with_the_termi
 def test_a_full_disk_is_no_bug_of_ours():
     done = failing('raise OSError(28, "No space left on device", "/srv/x")')
     assert done.returncode == 1
-    assert "error: No space left on device: /srv/x" in done.stderr
+    assert "error: /srv/x: No space left on device (" in done.stderr
 
 
 def test_help_on_a_terminal_is_the_same_text():

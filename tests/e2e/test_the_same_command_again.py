@@ -82,3 +82,40 @@ def test_a_value_whose_run_failed_is_run_when_it_is_set_again(deployed, tmp_path
     assert deployed.get("/env/TOKEN") == "new"
     assert not deployed.json(*words)["run"]["changed"]
     deployed.deploy("config", "set", "TOKEN=new", "--run", "--expect", "v1", code=20)
+
+
+# After the run was confirmed: while that is noted, and while the end is read back.
+CONFIRMED = ("head.create:1", "pending.unlink:1", "look:1", "ask.Look:1", "ask.EndIntent:1")
+
+
+@pytest.mark.parametrize("point", CONFIRMED)
+def test_a_bare_rollback_goes_back_once(deployed, point):
+    tiny = TinyApp(deployed.folder)
+    tiny.say(f"before {point}")
+    before = deployed.deploy("ship")
+    tiny.say(f"after {point}")
+    left = deployed.deploy("ship")
+    assert cut(deployed, point, "rollback", "--expect", left) == before
+    assert deployed.get("/").strip() == f"before {point}"
+    further = deployed.deploy("rollback")
+    assert int(further[1:]) < int(before[1:])
+
+
+def test_a_rollback_that_was_cut_off_before_something_else_is_not_gone_on_with(deployed):
+    tiny = TinyApp(deployed.folder)
+    for text in ("one more", "and another"):
+        tiny.say(text)
+        last = deployed.deploy("ship")
+    assert deployed.run("rollback", env={"DEPLOYER_FAULT": "look:1"}).code != 0
+    deployed.deploy("run", last)
+    assert deployed.deploy("rollback") != last
+    deployed.deploy("rollback", "--expect", last, code=20)
+
+
+@pytest.mark.parametrize("point", ["current.renamed:1", "look:1"])
+def test_one_process_more_is_one_process_more(deployed, point):
+    before = len(deployed.processes())
+    cut(deployed, point, "scale", "worker+1")
+    assert len(deployed.processes()) == before + 1
+    deployed.deploy("scale", "worker-1")
+    assert len(deployed.processes()) == before
