@@ -59,10 +59,9 @@ class Lock:
                     told = who
                 time.sleep(POLL)
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
+        os.ftruncate(descriptor, 0)
+        write_all(descriptor, json.dumps(holder).encode())
         self.descriptor = descriptor
-        with contextlib.suppress(OSError):  # a full disk: who holds it is told to nobody then, but it is held
-            os.ftruncate(descriptor, 0)
-            write_all(descriptor, json.dumps(holder).encode())
 
     def held(self) -> bool:
         """Whether a living session holds the lock now."""
