@@ -1,8 +1,8 @@
 """Where can a command be cut off?  Named points, so that a test can kill it at every one of them.
 
 `DEPLOYER_FAULT=stage.link:3` kills this process with SIGKILL the third time it passes that point, `stage.link:3:stop`
-stops it there with SIGSTOP, until the test that did so lets it go on; `stage.link:3:EIO` has the disk refuse there, with
-that error, and `stage.link:3:EROFS+` there and at every change of the disk after it.
+stops it there with SIGSTOP, until the test that did so lets it go on; `stage.link:3:EIO` has the disk refuse there,
+with that error, and `stage.link:3:EROFS+` there and at every change of the disk after it.
 `DEPLOYER_FAULT_TRACE=FILE` appends each point that is passed, with the pid.  Every change of the disk
 (`agent/durable.py`), every word to a process manager and every request to a host passes one: a sweep over the trace is
 a sweep over all steps.
