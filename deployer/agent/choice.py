@@ -7,7 +7,6 @@ next command that changes what runs: its `ensure` ends what the old manager runs
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import unit_setup, user
@@ -44,17 +43,12 @@ def hindrance() -> tuple[str, ...]:
     if not os.path.isdir("/run/systemd/system"):
         return "this host has no systemd", "say `manager: supervisor` in deploy.yaml"
     user_name = user.name()
-    if os.geteuid() != 0 and not lingers(user_name):
+    if os.geteuid() != 0 and not user.lingers(user_name):
         hint = f"`sudo loginctl enable-linger {user_name}` on the host, or say `sudo: true` or `manager: supervisor`"
         return f"systemd ends what {user_name} runs when {user_name} logs out: lingering is off", hint
     if not Systemctl().answers():
         return f"systemd does not answer {user_name}", "`systemctl --user status` on the host says more"
     return ()
-
-
-def lingers(name: str) -> bool:
-    """Whether systemd keeps a manager for the user `name` from the boot on, logged in or not."""
-    return Path("/var/lib/systemd/linger", name).exists()
 
 
 def _supervised(files: Layout) -> bool:
@@ -109,6 +103,14 @@ class Successor:
         """Listen no longer for the types that are given their socket, `but` for these."""
         self._now.close_sockets(but=but)
 
+    def unheld(self, kinds: Mapping[str, int]) -> set[str]:
+        """Those of these types whose socket nobody holds."""
+        return self._now.unheld(kinds)
+
+    def weaknesses(self) -> list[str]:
+        """Why a process that ends now would not be started again."""
+        return self._now.weaknesses()
+
     def said_ready(self, process: Process) -> bool:
         """Whether a process has said that it is up."""
         return self._now.said_ready(process)
@@ -132,6 +134,10 @@ class Successor:
     def armed(self) -> set[str]:
         """The types whose times are kept."""
         return self._now.armed()
+
+    def rest(self) -> None:
+        """Have nothing of the manager itself run where there is nothing to keep alive."""
+        self._now.rest()
 
     def shutdown(self) -> None:
         """End every process."""

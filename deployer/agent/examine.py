@@ -10,7 +10,17 @@ import time
 from pathlib import Path
 from typing import Any, Optional
 
-from deployer.agent import choice, examine_kernel, examine_ports, examine_router, examine_systemd, ledger, stage, user
+from deployer.agent import (
+    choice,
+    examine_kernel,
+    examine_ports,
+    examine_router,
+    examine_systemd,
+    ledger,
+    stage,
+    survival,
+    user,
+)
 from deployer.agent.context import Host
 from deployer.agent.finding import finding
 from deployer.core import requests
@@ -36,6 +46,7 @@ def examine(asked: requests.Examine, host: Host) -> requests.Examined:
         *damage,
         *examine_systemd.findings(host, user.name()),
         _manager(host, asked.manager),
+        *_survival(host),
         *(examine_ports.findings(host, known, spec) if known else []),
         *examine_router.findings(host, asked.router),
         *examine_kernel.findings(),
@@ -105,6 +116,16 @@ def _nearest(host: Host) -> Path:
     while not place.exists():
         place = place.parent
     return place
+
+
+def _survival(host: Host) -> list[dict[str, Any]]:
+    """Whether the next crash of a process would be survived, where there are any."""
+    instances = host.manager.instances()
+    if not instances:
+        return []
+    found = survival.risks(host.files, host.manager, instances)
+    hint = "fix what it says, then `deploy restart`"
+    return [finding("next crash", "; ".join(found) or "would be survived", ok=not found, hint=hint)]
 
 
 def _manager(host: Host, wish: str) -> dict[str, Any]:

@@ -44,6 +44,13 @@ class Holder:
         except (ValueError, TypeError, AttributeError) as error:
             raise Drift(f"{self._files.root / WANTED} is damaged", hint="remove it, then `deploy restart`") from error
 
+    def held(self) -> dict[str, Place]:
+        """The process types whose sockets it holds, and where each listens; none where it does not run."""
+        try:
+            return {kind: (address, port) for kind, (address, port) in self._ask("list")["held"].items()}
+        except (OSError, ValueError, KeyError):
+            return {}
+
     def open(self, places: Mapping[str, Place], release: int) -> None:
         """Have the sockets of these types listen; where no holder runs yet it is that of `release`'s own program."""
         wanted = self.wanted()

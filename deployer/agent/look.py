@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from deployer.agent import config, ledger, pending
+from deployer.agent import config, ledger, pending, survival
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
@@ -17,7 +17,7 @@ from deployer.core.requests import DRAINING, FAILING
 def look(_: requests.Look, host: Host) -> requests.Looked:
     """`current`, the releases that are here, the processes, and whether a switch is pending."""
     point("look")
-    waiting = pending.read(host.files)
+    waiting, instances = pending.read(host.files), host.manager.instances()
     if waiting is not None and ledger.confirms(host.files, waiting.attempt):
         waiting = None  # the disk refused only to forget it
     return requests.Looked(
@@ -25,10 +25,11 @@ def look(_: requests.Look, host: Host) -> requests.Looked:
         present=present(host.files),
         pending=f"v{waiting.after.version}" if waiting else "",
         manager=host.manager.kind,
-        processes=[*(_seen(instance) for instance in host.manager.instances()), *_scheduled(host)],
+        processes=[*map(_seen, instances), *_scheduled(host)],
         holder=host.lock.holder() if host.lock.descriptor is None and host.lock.held() else "",
         draft=sorted(config.draft(host.files)) if os.access(host.files.draft, os.R_OK) else [],
         oneoffs=_oneoffs(host.files),
+        risks=survival.risks(host.files, host.manager, instances) if instances and not waiting else [],
     )
 
 

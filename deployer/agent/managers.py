@@ -21,7 +21,8 @@ class Instance:
     `state` is one of `up` (its command runs), `starting`, `crashed` (it ended and will be started again after a
     while), `stopping`, `stopped`; `pid` is 0 where nothing runs; `since` is the start of this state in seconds of the
     epoch; `restarts` counts the starts after the first; `reason` says how it last ended; it is `failing` while it has
-    ended again and again, each time soon after its start.
+    ended again and again, each time soon after its start.  `short` counts its lives before this one that were short: a
+    life that its manager's own end has cut off is none.
     """
 
     process: Process
@@ -31,6 +32,7 @@ class Instance:
     restarts: int
     reason: str = ""
     failing: bool = False
+    short: int = 0
 
 
 class ProcessManager(Protocol):
@@ -74,6 +76,14 @@ class ProcessManager(Protocol):
         """
         ...
 
+    def unheld(self, kinds: Mapping[str, int]) -> set[str]:
+        """Those of these types whose socket, on this port, nobody holds: the next process of it could not listen."""
+        ...
+
+    def weaknesses(self) -> list[str]:
+        """Why a process that ends now would not be started again, or not for good; none where it would."""
+        ...
+
     def said_ready(self, process: Process) -> bool:
         """Whether a process that says when it is up (`health: notify`) has said so, or nobody can know any more."""
         ...
@@ -99,6 +109,10 @@ class ProcessManager(Protocol):
 
     def armed(self) -> set[str]:
         """The types whose times are kept."""
+        ...
+
+    def rest(self) -> None:
+        """Have nothing of the manager itself run where there is nothing to keep alive; what needs it begins it."""
         ...
 
     def shutdown(self) -> None:

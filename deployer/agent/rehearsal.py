@@ -74,9 +74,10 @@ def trials(manager: ProcessManager, change: Change, places: Places) -> list[Proc
 
     Left out are types that come up beside the old ones as themselves, and those of which two must never run.
     """
-    running = {(instance.process.type, instance.process.release) for instance in manager.instances()}
+    releases = {process.release for process in change.wanted}
+    others = [i.process for i in manager.instances() if i.process.release not in releases]
     first = [p for p in change.wanted if p.ordinal == 1 and change.types[p.type].binds_port]
-    replacing = [p for p in first if any(kind == p.type and release != p.release for kind, release in running)]
+    replacing = [p for p in first if any(p.type == other.type or p.port == other.port for other in others)]
     replacing = [p for p in replacing if not (change.beside(p) and change.takes_port(p))]
     return [_trial(p, places.ports[p.type]) for p in replacing if change.ways[p.type] != STOP_FIRST]
 

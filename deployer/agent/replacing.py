@@ -28,8 +28,7 @@ Reroute = Callable[[Sequence[Process]], None]
 class Change:
     """What is to run (`wanted`) of these `types`, each replaced in its way; `anew` are those of them to start again.
 
-    Of the types in `handing` the port goes over from processes that bind it to a socket of ours, or back: the old ones
-    have to end first, this once.
+    Of the types in `handing` a port changes hands (agent/handing.py): whatever has it has to end first, this once.
     """
 
     wanted: list[Process]
@@ -98,8 +97,9 @@ def bring(
         if settle is not None and change.types[kind].binds_port:
             leaving, settle = _settled(manager, leaving, settle), None
         if change.ways.get(kind) == STOP_FIRST or kind in change.handing:
-            timings.stopping(manager, [p for p in leaving if p.type == kind])
-            leaving = [p for p in leaving if p.type != kind]
+            first = [p for p in leaving if p.type == kind or _has_port_of(change, kind, p)]
+            timings.stopping(manager, first)
+            leaving = [p for p in leaving if p not in first]
         if kind in change.handing:
             manager.close_sockets(but=change.sockets - {kind})
         for process in (p for p in coming if p.type == kind):
@@ -118,6 +118,11 @@ def bring(
     timings.stopping(manager, surplus)
     manager.close_sockets(but=change.sockets)
     return [p for p in leaving if p not in surplus]
+
+
+def _has_port_of(change: Change, kind: str, process: Process) -> bool:
+    """Whether a process of another type has a port that goes over to the type `kind`."""
+    return kind in change.handing and process.port in {p.port for p in change.wanted if p.type == kind and p.port}
 
 
 def _reroute_without(surplus: Sequence[Process], living: Sequence[Process], reroute: Reroute) -> None:

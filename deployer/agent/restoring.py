@@ -12,6 +12,7 @@ from deployer.agent import (
     disk_errors,
     durable,
     events,
+    handing,
     look,
     pending,
     readiness,
@@ -133,7 +134,8 @@ def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending) -> Non
         _end(manager, change, replacing.bring(manager, change, check=_go_on))
         schedules.apply(files, manager, None, {})
         return
-    change = _as_it_was(files, spec, waiting.before, waiting)
+    present = [instance.process for instance in manager.instances()]
+    change = _as_it_was(files, spec, waiting.before, waiting, present)
     reroute, timings = rerouting(files, spec, _go_on), Timings()
     leaving = replacing.bring(manager, change, check=_go_on, reroute=reroute, timings=timings)
     try:
@@ -169,14 +171,16 @@ def _go_on() -> None:
     """Nothing stops the host from going back."""
 
 
-def _as_it_was(files: Layout, spec: Spec, before: State, waiting: Pending) -> Change:
+def _as_it_was(files: Layout, spec: Spec, before: State, waiting: Pending, present: Sequence[Process]) -> Change:
     """The processes of `before` in the places that they had, whatever the switch has handed out."""
     known, handed_out = pending.places(files), waiting.places
     ports = formation.allocate(spec.launch.processes, {**handed_out.ports, **known.ports}, sockets.free)
-    wanted = before.processes(formation.places(spec.launch.processes, ports, known.turns))
+    places = formation.places(spec.launch.processes, ports, known.turns)
+    wanted = before.processes(places)
     ways = turnover.strategies(spec.types, before.formation, spec.router.own)
     ways = replacing.beside_those_of([waiting.after.version], ways, files)
-    return Change(wanted, spec.types, ways, handing=set(handed_out.sockets) ^ set(known.sockets))
+    changing = handing.moving(handed_out, places, wanted, present) | handing.readdressed(files, spec, present)
+    return Change(wanted, spec.types, ways, handing=changing)
 
 
 def serving(before: State | None) -> str:

@@ -75,6 +75,7 @@ def _answer(host: Host) -> None:
                 events.note(host.files, "failing", release=None, text=f"what was cut off is not undone: {error}")
             if host.guard:
                 host.guard.dismiss()
+            host.manager.rest()
             host.lock.release()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import time
 
 from deployer.agent import procfs
@@ -121,12 +122,36 @@ def write(
     }
     if stop_signal != TERM:  # an older launcher would take no record that says more than it knows
         record["stop_signal"] = stop_signal
-    folder = f"{root}/{DIRECTORY}"
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    _put(f"{root}/{DIRECTORY}", name, json.dumps(record).encode())
+
+
+def _put(folder: str, name: str, content: bytes) -> None:
+    """Write the record; on a disk that is full over the old one, in the room that this has, or not at all.
+
+    A process that has crashed comes up again all the same: whatever it leaves behind is known by its marks as well.
+    """
     part = f"{folder}/.tmp-{name}"  # one launcher at a time: no other name is needed
-    with open(part, "w", encoding="utf-8") as file:
-        json.dump(record, file)
-    os.rename(part, f"{folder}/{name}.json")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with open(part, "wb") as file:
+            file.write(content)
+        os.rename(part, f"{folder}/{name}.json")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        with contextlib.suppress(OSError):
+            _overwrite(f"{folder}/{name}.json", content)
+            return
+        sys.stderr.write(f"deployer: cannot note that {name} has started: {error}\n")
+
+
+def _overwrite(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, content.ljust(os.fstat(descriptor).st_size))
+        os.ftruncate(descriptor, len(content))
+    finally:
+        os.close(descriptor)
 
 
 def killed_mark(root: str, name: str) -> str:

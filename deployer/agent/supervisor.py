@@ -7,11 +7,24 @@ any point is mended by the next `ensure`.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from pathlib import Path
 from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
-from deployer.agent import durable, endings, leftovers, logs, scheduled, stage, started, supervisor_conf, supervisor_end
+from deployer.agent import (
+    durable,
+    endings,
+    leftovers,
+    logs,
+    procfs,
+    scheduled,
+    stage,
+    started,
+    supervisor_conf,
+    supervisor_end,
+)
 from deployer.agent.environment import socket_address
 from deployer.agent.handed import ANY
 from deployer.agent.holder import Holder
@@ -111,6 +124,17 @@ class Supervisor:
         """Have the sockets of all types held no longer, `but` for these."""
         self._holder.close(set(self._holder.wanted()) - set(but))
 
+    def unheld(self, kinds: Mapping[str, int]) -> set[str]:
+        """Those of these types whose socket, on this port, the holder does not have."""
+        held = self._holder.held()
+        return {kind for kind, port in kinds.items() if held.get(kind, ("", 0))[1] != port}
+
+    def weaknesses(self) -> list[str]:
+        """Whether supervisord does not run, or hangs, though there is something to keep alive."""
+        if not self._told() or self._daemon.answers():
+            return []
+        return ["supervisord does not answer: it starts nothing again that ends"]
+
     def said_ready(self, process: Process) -> bool:
         """Whether we have heard it say so since we started it; of what others have started it is taken for granted."""
         record = started.read(self._root, supervisor_conf.key(process))
@@ -147,6 +171,15 @@ class Supervisor:
             return set()
         keeps = [key for key in known if key.startswith(supervisor_conf.SCHEDULER)]
         return kinds if any(known[key]["state"] in (BOOTING, RUNNING) for key in keeps) else set()
+
+    def rest(self) -> None:
+        """End supervisord where the files name nothing, and it has nothing to end any more."""
+        if self._told() or not os.path.lexists(self._files.root / supervisor_conf.SOCKET):
+            return
+        with contextlib.suppress(Unanswered):
+            if not self._known():
+                self._client.call("shutdown")
+                self._daemon.await_end(GRACE)
 
     def shutdown(self) -> None:
         """End every process and supervisord itself; nothing starts again until `start`."""
@@ -286,6 +319,8 @@ class Supervisor:
         if process is None or (wanted is None and known is not None and known["state"] in DEAD):
             return None  # it ended, nobody having waited
         restarts = record.starts - 1 if record else 0
+        if known is None and dead and record is not None and procfs.started(record.pid) == record.ticks:
+            return Instance(process, UP, record.pid, record.at, restarts, dead, short=record.quick)
         if known is None:
             return Instance(process, STOPPED if dead else STARTING, 0, 0, restarts, dead)
         pid, running = known["pid"], known["state"] in (BOOTING, RUNNING)
@@ -294,8 +329,8 @@ class Supervisor:
         since = float(known["start"] if running else known["stop"])  # whole seconds: the launcher knows better
         if running and record is not None and record.pid == pid:
             state, since = UP, record.at
-        elif running:
-            state = STARTING
+        elif running:  # what could not be recorded, on a full disk, is known by being no launcher any more
+            state = UP if known["state"] == RUNNING and not _launching(pid) else STARTING
         elif known["state"] == ENDING:
             state = STOPPING
         elif known["state"] == 0:
@@ -304,10 +339,15 @@ class Supervisor:
             state = CRASHED
         crashed = 0.0 if state == UP else float(known["stop"])
         failing = state in (UP, CRASHED, STARTING) and endings.failing(record, crashed=crashed)
-        return Instance(process, state, pid, since, restarts, reason, failing)
+        return Instance(process, state, pid, since, restarts, reason, failing, record.quick if record else 0)
 
     def _conf(self, process: Process) -> Path:
         return self._files.root / supervisor_conf.PROCESSES / f"{supervisor_conf.key(process)}.conf"
 
     def _log(self, process: Process) -> str:
         return f"{self._root}/{supervisor_conf.log(process)}"
+
+
+def _launching(pid: int) -> bool:
+    words = procfs.arguments(pid)
+    return not words or ("launch" in words and any(word.endswith("/agent.pyz") for word in words))

@@ -3,8 +3,8 @@
 It runs in a session of its own, in the target's root, with no descriptor of ours (least of all the target's lock),
 nothing of our environment and a umask that keeps its files to itself.  Its code is what the operator has shipped
 (`agent/supervisor-<digest>`), never the host's own: that lacks what hosts/supervisord_main.py mends.  A shell is its
-parent, and starts it anew when it was killed: it reads its files then, and its launchers end what the earlier ones have
-left.
+parent, and starts it anew when it has ended without being told to: it reads its files then, and its launchers end what
+the earlier ones have left.
 """
 
 from __future__ import annotations
@@ -24,13 +24,23 @@ from deployer.agent.waiting import until
 from deployer.core.errors import RunFailed
 
 BOOT = 20.0
+SLOWEST = 5  # seconds between two tries to have a supervisord that does not begin any more
 SHIPPED = "supervisor-"
 ERRORS = "run/supervisord.err"
-# Its arguments are supervisord and the arguments of that.  One that ends by itself was told to, or cannot begin.
+BROKE = 75  # the exit code of a supervisord that has run and ended untold (hosts/supervisord_main.py)
+# Its arguments are supervisord and the arguments of that.  One that was told to end ends with 0.  One that cannot begin
+# is not tried again; one that has run is, whatever becomes of it: a full disk may keep it from its files for a while.
 KEEPER = f"""\
 unset PWD OLDPWD SHLVL
 {{
-    while "$@" 2>{ERRORS}; [ $? -gt 128 ]; do sleep 1; done
+    begun= pause=1
+    while "$@" 2>{ERRORS}; code=$?; [ $code != 0 ]; do
+        if [ $code = {BROKE} ] || [ $code -gt 128 ]; then begun=yes; fi
+        [ "$begun" ] || exit
+        if [ $code -gt 128 ]; then pause=1; fi
+        sleep $pause
+        [ $pause = {SLOWEST} ] || pause=$((pause + 1))
+    done
 }} &
 """
 
@@ -46,7 +56,10 @@ class Daemon:
         try:
             return bool(self._client.call("getPID"))
         except Unanswered as silence:
-            return not silence.hung and bool(self.pids()) and until(self._speaks, PATIENCE)
+            if silence.hung:
+                return False
+        until(lambda: self._speaks() or not self.pids(), PATIENCE)
+        return self._speaks()
 
     def pids(self, *, launching: bool = False) -> list[int]:
         """The supervisords of this root, whether they answer or not, and the shells that keep them.

@@ -20,6 +20,7 @@ from deployer.agent import (
     durable,
     events,
     file_times,
+    handing,
     ledger,
     pending,
     ports,
@@ -44,7 +45,7 @@ from deployer.agent.replacing import Change
 from deployer.agent.timings import Timings
 from deployer.core import formation, requests, turnover
 from deployer.core.errors import DeployError, RunFailed, RunMixed
-from deployer.core.formation import Places, Process
+from deployer.core.formation import Places
 from deployer.core.message import field, message
 from deployer.core.release import Spec
 from deployer.core.strategy import SOCKET
@@ -78,7 +79,7 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     crash_loops.judge(host.files, before.version if before else None, instances)
     change, places = _change(request, host, spec, after, instances, fresh=before is None)
     running = {instance.process for instance in instances if instance.state != STOPPING}
-    same = before == after and running == set(change.wanted) and not request.restart
+    same = before == after and running == set(change.wanted) and not change.anew and not request.restart
     same = same and look_.current(host.files) == f"v{after.version}"
     timings = Timings(tell=host.session.phase)
     ready = Prepared(request, spec, change, places, before.version if before else None, begun, same, timings)
@@ -121,26 +122,10 @@ def _change(
     )
     wanted = after.processes(places)
     anew = [p for p in wanted if p in present and turnover.named(p, request.restart)]
-    handing = _handing(given, places, wanted, present) | _reached_anew(host, spec, present)
-    return Change(wanted, spec.types, ways, anew, handing), places
-
-
-def _handing(given: Places, places: Places, wanted: list[Process], present: list[Process]) -> set[str]:
-    """The types of which a port is a socket of ours now and is to be bound by a process, or the other way round."""
-    bound = {(process.type, process.port) for process in present if process.type not in given.sockets}
-    ours = set(given.shared.items())
-    to_bind = {(process.type, process.port) for process in wanted if process.type not in places.sockets}
-    to_share = {(process.type, process.port) for process in wanted if process.type in places.sockets}
-    return {kind for kind, _ in (ours & to_bind) | (bound & to_share)}
-
-
-def _reached_anew(host: Host, spec: Spec, present: list[Process]) -> set[str]:
-    """The type whose socket was opened for a router of this host alone, and is to be reached from another one."""
-    kind = spec.types.get(spec.router.type)
-    if not spec.router.host or kind is None or kind.listen != SOCKET:
-        return set()
-    releases = {process.release for process in present if process.type == kind.name} - {spec.version}
-    return {kind.name} if any(stage.spec(host.files, version).router.own for version in releases) else set()
+    lost = handing.unheld(host.manager, given.shared, instances)
+    anew += [p for p in wanted if p.type in lost and p in present and p not in anew]
+    changing = handing.moving(given, places, wanted, present) | handing.readdressed(host.files, spec, present) | lost
+    return Change(wanted, spec.types, ways, anew, changing), places
 
 
 def _try(host: Host, ready: Prepared, *, untried: bool) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
-from deployer.agent import endings, journal, procfs, scheduled, stage, started, systemd_wanted, unit_files
+from deployer.agent import endings, journal, procfs, scheduled, stage, started, systemd_wanted, unit_files, user
 from deployer.agent.environment import socket_address
 from deployer.agent.layout import Layout
 from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
@@ -72,8 +72,7 @@ class Systemd:
             record = started.read(self._root, _key(process))
             if record is None or procfs.started(record.pid) != record.ticks:  # it was written after the file was
                 return None
-            failing = endings.failing(record)
-            found.append(Instance(process, UP, record.pid, record.at, record.starts - 1, record.ended, failing))
+            found.append(_up(process, record))
         return found if set(started.names(self._root)) == set(map(_key, wanted)) else None
 
     def _as_systemd_sees_them(self) -> list[Instance]:
@@ -116,6 +115,20 @@ class Systemd:
         """Close the sockets of all types, `but` for these."""
         self._sockets.close(self._sockets.declared() - set(but))
 
+    def unheld(self, kinds: Mapping[str, int]) -> set[str]:
+        """Those of these types whose socket, on this port, systemd does not hold."""
+        return {kind for kind, port in kinds.items() if not self._sockets.holds(kind, port)}
+
+    def weaknesses(self) -> list[str]:
+        """Whether units have been removed, or the user's systemd ends with the last login."""
+        if not (wanted := systemd_wanted.read(self._files)):
+            return []
+        gone = sorted({process.type for process in wanted} - {p.type for p in wanted if self._units.knows(p.type)})
+        found = [f"the unit file of {kind} was removed: systemd cannot start it again" for kind in gone]
+        if not self._systemctl.of_the_system and not user.lingers(name := user.name(self._systemctl.user)):
+            found.append(f"lingering is off: systemd ends the processes when {name} logs out, and starts none at boot")
+        return found
+
     def said_ready(self, process: Process) -> bool:
         """Whether systemd has heard that it is up, which makes its unit active."""
         name = self._name(process)
@@ -145,6 +158,9 @@ class Systemd:
         """The types whose timers run."""
         return self._timers.armed()
 
+    def rest(self) -> None:
+        """Nothing: systemd runs anyway."""
+
     def shutdown(self) -> None:
         """End every process and forget the target: nothing starts again until `start`, nor with the host."""
         self._timers.arrange(0, ())
@@ -161,6 +177,7 @@ class Systemd:
             for kind in kinds
             if kind.listen == SOCKET and kind.name in meant
         }
+        self._sockets.leave(places)
         own = {kind.name for kind in kinds if kind.listen != SOCKET and kind.name in meant}
         self._sockets.close(own & self._sockets.declared())
         self._units.install(kinds, self._sockets.contents(self._sockets.settled(places)))
@@ -223,13 +240,13 @@ class Systemd:
         recorded = record is not None and record.pid == pid
         state = _state(unit, wanted=wanted is not None, launched=record is not None, recorded=recorded)
         if record is not None and state == UP:
-            return Instance(process, UP, pid, record.at, restarts, record.ended, endings.failing(record))
+            return _up(process, record)
         held_back = state == CRASHED and pid > 0
         pid = pid if state in (STARTING, STOPPING) else 0
         reason = self._last(process) if held_back else _ended(unit, record) if state == CRASHED else ""
         since = _epoch(unit["StateChangeTimestampMonotonic"])
         failing = state == CRASHED and endings.failing(record, crashed=since)
-        return Instance(process, state, pid, since, restarts, reason, failing)
+        return Instance(process, state, pid, since, restarts, reason, failing, record.quick if record else 0)
 
     def _last(self, process: Process) -> str:
         return endings.last(self._root, process.type, process.release, process.number)
@@ -256,6 +273,11 @@ class Systemd:
 
     def _name(self, process: Process) -> str:
         return unit_files.unit_name(self._files, process)
+
+
+def _up(process: Process, record: started.Started) -> Instance:
+    failing = endings.failing(record)
+    return Instance(process, UP, record.pid, record.at, record.starts - 1, record.ended, failing, record.quick)
 
 
 def _lives(unit: Mapping[str, str], *, on: bool = False) -> bool:

@@ -24,3 +24,8 @@ def home(uid: Optional[int] = None) -> Path:
     except KeyError:
         given = os.environ.get("HOME", "")
         return Path(given if given.startswith("/") else "/")
+
+
+def lingers(name: str) -> bool:
+    """Whether systemd keeps a manager for the user `name` from the boot on, logged in or not."""
+    return Path("/var/lib/systemd/linger", name).exists()

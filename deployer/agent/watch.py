@@ -97,10 +97,14 @@ class Watch:
             self._trial.join()
 
     def _came_back(self, instance: Instance) -> bool:
-        """Whether it has been started again while we watch, or just before: then its first life was no success."""
+        """Whether it has been started again while we watch, or just before: then its first life was no success.
+
+        What ran before this run began has that behind it, and what its manager's own end has cut off was no failure.
+        """
         if self._restarts is None:
-            young = time.time() - instance.since < self.kind.healthy_time
-            self._restarts = 0 if young else instance.restarts
+            before = instance.since < self._timings.begun
+            young = not before and time.time() - instance.since < self.kind.healthy_time
+            self._restarts = instance.restarts - (instance.short if young else 0)
         another = self._pid != 0 and instance.state == UP and instance.pid != self._pid
         return another or instance.restarts > self._restarts
 

@@ -232,7 +232,7 @@ class Seen:
 class Looked:
     """`current` is what the link names ('' for none); `present` the release directories; `processes` what runs.
 
-    `oneoffs` are those that go on by themselves.
+    `oneoffs` are those that go on by themselves.  `risks` say why the next crash of a process would not be survived.
     """
 
     current: str
@@ -243,6 +243,7 @@ class Looked:
     holder: str
     draft: list[str]
     oneoffs: list[Seen] = field(default_factory=list)
+    risks: list[str] = field(default_factory=list)
 
 
 @message

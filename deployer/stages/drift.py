@@ -23,6 +23,11 @@ def of_router(router: RouterSeen) -> list[str]:
     return [f"its router: {router.drift}"] if router.drift else []
 
 
+def risks(seen: Looked) -> list[str]:
+    """Why the next crash of a process would not be survived there; nothing where it would."""
+    return [f"the next crash would not be survived: {risk}" for risk in seen.risks]
+
+
 def ending(ledger: Ledger, host: str, seen: Looked) -> list[str]:
     """The processes that should run and end by themselves, each of them one difference of `found`."""
     run = ledger.run_of(host)

@@ -184,6 +184,9 @@ def read_back(target: Target) -> None:
         if isinstance(error, HostFailed):
             error.message = f"v{target.ledger.current} is what the ledger says; what runs is unknown: {error.message}"
     looked = answers.all()
+    for host, seen in looked.items():
+        for risk in drift.risks(seen):
+            target.report(Event(WARNING, risk, host))
     found = {host: drift.found(target.ledger, host, seen, whole=target.whole) for host, seen in looked.items()}
     differing = {host: told for host, told in found.items() if told}
     if differing:

@@ -113,7 +113,7 @@ def status(target: Target) -> list[HostStatus]:
     """What the ledger says, what `current` names, what runs and where requests are sent, host by host."""
     known = []
     for host, (seen, router) in target.ask(drift.looked).all().items():
-        told = [*drift.found(target.ledger, host, seen), *drift.of_router(router)]
+        told = [*drift.found(target.ledger, host, seen), *drift.of_router(router), *drift.risks(seen)]
         ending = tuple(drift.ending(target.ledger, host, seen))
         known.append(HostStatus(host, seen.current, seen.processes, told, seen.holder, seen.manager, ending=ending))
     return known + [HostStatus(h, "", [], [], "", "", error.message) for h, error in target.fleet.missing.items()]
