@@ -133,7 +133,7 @@ class Supervisor:
         """Whether supervisord does not run, or hangs, though there is something to keep alive."""
         if not self._told() or self._daemon.answers():
             return []
-        return ["supervisord does not answer: it starts nothing again that ends"]
+        return ["supervisord does not answer: it starts nothing again that ends; `deploy run` fixes it"]
 
     def said_ready(self, process: Process) -> bool:
         """Whether we have heard it say so since we started it; of what others have started it is taken for granted."""

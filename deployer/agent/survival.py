@@ -21,7 +21,10 @@ def risks(files: Layout, manager: ProcessManager, instances: Sequence[Instance])
     living = [instance for instance in instances if instance.state != STOPPING]
     given = pending.places(files).shared
     lost = handing.unheld(manager, given, living)
-    held = [f"nobody holds the socket of {kind} (port {given[kind]}): it cannot listen again" for kind in sorted(lost)]
+    held = [
+        f"nobody holds the socket of {kind} (port {given[kind]}): it could not listen again; `deploy run` opens it"
+        for kind in sorted(lost)
+    ]
     found = [*manager.weaknesses(), *held]
     for version in sorted({instance.process.release for instance in living}):
         try:

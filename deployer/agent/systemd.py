@@ -124,9 +124,11 @@ class Systemd:
         if not (wanted := systemd_wanted.read(self._files)):
             return []
         gone = sorted({process.type for process in wanted} - {p.type for p in wanted if self._units.knows(p.type)})
-        found = [f"the unit file of {kind} was removed: systemd cannot start it again" for kind in gone]
+        found = [f"the unit file of {kind} was removed: `deploy restart` writes it anew" for kind in gone]
         if not self._systemctl.of_the_system and not user.lingers(name := user.name(self._systemctl.user)):
-            found.append(f"lingering is off: systemd ends the processes when {name} logs out, and starts none at boot")
+            found.append(
+                f"lingering is off, so systemd ends them with the last login: `sudo loginctl enable-linger {name}`"
+            )
         return found
 
     def said_ready(self, process: Process) -> bool:

@@ -51,6 +51,8 @@ def status(ctx: typer.Context) -> int:
 
 def _hint(differing: list[HostStatus]) -> str:
     """What to do: to launch anew what ends by itself would change nothing."""
+    if all(len(host.drift) == len(host.risks) for host in differing):
+        return "all that should run runs; fix this before something crashes"
     ending = [process for host in differing for process in host.ending]
     if len(ending) < sum(len(host.drift) for host in differing):
         return "`deploy converge` fixes it"

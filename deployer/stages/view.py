@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployer.core import chronology, history, requests
@@ -46,7 +46,7 @@ class HostStatus:
     """How one host is: what `current` names, what runs, what differs, in the router too.
 
     `error` says why nothing is known of a host that cannot be reached; `ending` are the processes that end by
-    themselves, each of them one difference.
+    themselves, `risks` say why the next crash would not be survived; each of these is one difference.
     """
 
     host: str
@@ -57,6 +57,7 @@ class HostStatus:
     manager: str
     error: str = ""
     ending: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,10 @@ def status(target: Target) -> list[HostStatus]:
     """What the ledger says, what `current` names, what runs and where requests are sent, host by host."""
     known = []
     for host, (seen, router) in target.ask(drift.looked).all().items():
-        told = [*drift.found(target.ledger, host, seen), *drift.of_router(router), *drift.risks(seen)]
-        ending = tuple(drift.ending(target.ledger, host, seen))
-        known.append(HostStatus(host, seen.current, seen.processes, told, seen.holder, seen.manager, ending=ending))
+        risks, ending = tuple(drift.risks(seen)), tuple(drift.ending(target.ledger, host, seen))
+        told = [*drift.found(target.ledger, host, seen), *drift.of_router(router), *risks]
+        one = HostStatus(host, seen.current, seen.processes, told, seen.holder, seen.manager)
+        known.append(replace(one, ending=ending, risks=risks))
     return known + [HostStatus(h, "", [], [], "", "", error.message) for h, error in target.fleet.missing.items()]
 
 

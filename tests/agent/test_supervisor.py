@@ -90,7 +90,9 @@ def test_after_a_kill_of_supervisord_and_its_keeper_the_formation_runs_once(mana
     wait_for(lambda: {i.reason for i in manager.instances()} == {"supervisord does not answer"})
     assert {i.state for i in manager.instances()} == {UP}
     assert all(procfs.started(pid) for pid in before)
-    assert manager.weaknesses() == ["supervisord does not answer: it starts nothing again that ends"]
+    assert manager.weaknesses() == [
+        "supervisord does not answer: it starts nothing again that ends; `deploy run` fixes it"
+    ]
     manager.ensure()
     wait_for(lambda: is_up(manager, WEB, WORKER))
     after = [instance.pid for instance in manager.instances()]
