@@ -145,14 +145,13 @@ class Supervisor:
         return logs.tail(self._log(process), lines)
 
     def entries(self, process: Process, lines: int) -> list[tuple[float, bytes]]:
-        """The last lines of its log.  supervisord keeps the bytes alone: nobody knows when each was written."""
-        text = self.tail(process, lines)
-        return [(0.0, line) for line in text.removesuffix(b"\n").split(b"\n")] if text else []
+        """The last lines of its log, each with its time, where supervisord has left marks."""
+        return logs.entries(self._log(process), lines)
 
     def follow(self, processes: Sequence[Process], lines: int, emit: Emit, idle: Callable[[], bool]) -> None:
         """Give `emit` the last lines of each log and every new one until `idle()`."""
         paths = {process: self._log(process) for process in processes}
-        logs.follow(paths, lines, lambda process, text: emit(process, 0.0, text), idle)
+        logs.follow(paths, lines, emit, idle)
 
     def schedule(self, release: int, kinds: Sequence[ProcessType]) -> None:
         """Have a scheduler that starts these at their times, and no other."""

@@ -11,6 +11,7 @@ import errno
 import os
 import select
 import socket
+import struct
 import time
 from typing import IO, Any, ClassVar
 
@@ -19,6 +20,7 @@ from supervisor import dispatchers, events, http, loggers, options, poller  # ty
 READ, WRITE = select.POLLIN | select.POLLPRI, select.POLLOUT
 BROKEN = select.POLLERR | select.POLLHUP | select.POLLNVAL  # reported whether they are asked for or not
 REST = 1.0  # seconds
+MARK, TIMES, EVERY = struct.Struct("<Qd"), ".times", 0.25  # agent/log_times.py reads these; seconds
 
 
 class Poller(poller.BasePoller):  # type: ignore[misc]
@@ -102,9 +104,12 @@ class Server(http.supervisor_af_unix_http_server):  # type: ignore[misc]
 class LogFile(loggers.RotatingFileHandler):  # type: ignore[misc]
     """A log file that loses what cannot be written, says how much that was, and goes on when it can.
 
-    Nothing is buffered here, so nothing waits for a disk that is full, and no error comes at a later moment.
+    What a process writes stays as it is; when it was written stands in a file beside it, of marks: from which byte on,
+    and since when in seconds of the epoch.  Nothing is buffered here, so nothing waits for a disk that is full, and no
+    error comes at a later moment.
     """
 
+    _marked = 0.0
     losses: ClassVar[dict[str, tuple[int, str]]] = {}  # bytes of each file that were lost, and why
 
     def __init__(self, filename: str, mode: str = "ab", maxBytes: int = 0, backupCount: int = 0) -> None:  # noqa: N803
@@ -123,6 +128,8 @@ class LogFile(loggers.RotatingFileHandler):  # type: ignore[misc]
         try:
             file = self._open()
             self._tell(file)
+            if whole:
+                self._mark(file)
             written = file.write(text) or 0
         except OSError as error:
             why = error.strerror or str(error)
@@ -155,6 +162,17 @@ class LogFile(loggers.RotatingFileHandler):  # type: ignore[misc]
             raise OSError(errno.ENOSPC, why)
         del self.losses[self.baseFilename]
 
+    def _mark(self, file: IO[bytes]) -> None:
+        """Note when what comes now is written, unless that was done just before."""
+        now = time.time()
+        if 0 <= now - self._marked < EVERY:
+            return
+        self._marked, mark = now, MARK.pack(file.seek(0, os.SEEK_END), now)
+        with contextlib.suppress(OSError), open(self.baseFilename + TIMES, "ab", buffering=0) as times:
+            size = times.seek(0, os.SEEK_END)
+            if (times.write(mark) or 0) < len(mark):
+                times.truncate(size)
+
     def _open(self) -> IO[bytes]:
         if self.stream is None:
             self.stream = open(self.baseFilename, "ab", buffering=0)  # noqa: SIM115 - as long as the process lives
@@ -164,10 +182,12 @@ class LogFile(loggers.RotatingFileHandler):  # type: ignore[misc]
         if self.stream is None or not self.maxBytes or self.stream.seek(0, os.SEEK_END) < self.maxBytes:
             return
         self.close()
+        self._marked = 0.0
         for number in range(self.backupCount, 0, -1):
             before = f"{self.baseFilename}.{number - 1}" if number > 1 else self.baseFilename
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(before, f"{self.baseFilename}.{number}")
+            for end in ("", TIMES):
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(before + end, f"{self.baseFilename}.{number}{end}")
 
 
 def make_pipes(self: Any, stderr: bool = True) -> dict[str, int | None]:  # noqa: FBT001, FBT002 - supervisor's own
