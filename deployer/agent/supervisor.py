@@ -42,7 +42,7 @@ from deployer.agent.supervisor_client import (
     Client,
     Unanswered,
 )
-from deployer.agent.supervisor_daemon import Daemon
+from deployer.agent.supervisor_daemon import Daemon, launching
 from deployer.agent.supervisor_schedule import Scheduling
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
@@ -329,7 +329,7 @@ class Supervisor:
         if running and record is not None and record.pid == pid:
             state, since = UP, record.at
         elif running:  # what could not be recorded, on a full disk, is known by being no launcher any more
-            state = UP if known["state"] == RUNNING and not _launching(pid) else STARTING
+            state = UP if known["state"] == RUNNING and not launching(procfs.arguments(pid)) else STARTING
         elif known["state"] == ENDING:
             state = STOPPING
         elif known["state"] == 0:
@@ -345,8 +345,3 @@ class Supervisor:
 
     def _log(self, process: Process) -> str:
         return f"{self._root}/{supervisor_conf.log(process)}"
-
-
-def _launching(pid: int) -> bool:
-    words = procfs.arguments(pid)
-    return not words or ("launch" in words and any(word.endswith("/agent.pyz") for word in words))

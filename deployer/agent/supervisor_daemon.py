@@ -110,10 +110,8 @@ class Daemon:
                 os.kill(pid, signal.SIGKILL)
         return not found
 
-    def _is_ours(self, arguments: list[str], launching: bool) -> bool:  # noqa: FBT001 - private, and named at the call
-        if supervisor_conf.MAIN in arguments:
-            return True
-        return launching and "launch" in arguments and any(word.endswith("/agent.pyz") for word in arguments)
+    def _is_ours(self, arguments: list[str], too: bool) -> bool:  # noqa: FBT001 - private, and named at the call
+        return supervisor_conf.MAIN in arguments or (too and launching(arguments))
 
     def _is_here(self, pid: int) -> bool:
         try:
@@ -149,3 +147,8 @@ class Daemon:
 
     def _hint(self) -> str:
         return f"see {self._files.log}/supervisord.log"
+
+
+def launching(arguments: list[str]) -> bool:
+    """Whether a process with these arguments is a launcher still, and not yet what it becomes."""
+    return "launch" in arguments and any(word.endswith("/agent.pyz") for word in arguments)
