@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import time
 
 from deployer.agent import procfs
@@ -105,8 +104,8 @@ def write(
     quick: int = 0,
     ended: str = "",
     stop_signal: str = TERM,
-) -> None:
-    """Record this very process, which is about to become the app's, after `before`."""
+) -> str:
+    """Record this very process, which is about to become the app's, after `before`; why that failed, or ''."""
     own = procfs.stat(os.getpid())
     record: dict[str, Any] = {
         "pid": os.getpid(),
@@ -122,11 +121,11 @@ def write(
     }
     if stop_signal != TERM:  # an older launcher would take no record that says more than it knows
         record["stop_signal"] = stop_signal
-    _put(f"{root}/{DIRECTORY}", name, json.dumps(record).encode())
+    return _put(f"{root}/{DIRECTORY}", name, json.dumps(record).encode())
 
 
-def _put(folder: str, name: str, content: bytes) -> None:
-    """Write the record; on a disk that is full over the old one, in the room that this has, or not at all.
+def _put(folder: str, name: str, content: bytes) -> str:
+    """Write the record, on a disk that is full over the old one, in the room that this has; or say why it cannot be.
 
     A process that has crashed comes up again all the same: whatever it leaves behind is known by its marks as well.
     """
@@ -141,8 +140,9 @@ def _put(folder: str, name: str, content: bytes) -> None:
             os.unlink(part)
         with contextlib.suppress(OSError):
             _overwrite(f"{folder}/{name}.json", content)
-            return
-        sys.stderr.write(f"deployer: cannot note that {name} has started: {error}\n")
+            return ""
+        return str(error)
+    return ""
 
 
 def _overwrite(path: str, content: bytes) -> None:

@@ -17,7 +17,6 @@ import math
 import os
 import re
 import signal
-import sys
 import time
 import traceback
 
@@ -228,7 +227,6 @@ def main() -> int:
     except SystemExit as end:
         if not end.code:
             return ASKED
-        sys.stderr.write(f"{end.code}\n" if isinstance(end.code, str) else "")
     except BaseException:  # noqa: BLE001 - whatever it was, the processes have to be kept alive
         with contextlib.suppress(OSError):
             traceback.print_exc()
