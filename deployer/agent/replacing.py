@@ -96,8 +96,7 @@ def bring(
     for kind in _in_order(change, coming, silent_first=settle is not None):
         if settle is not None and change.types[kind].binds_port:
             leaving, settle = _settled(manager, leaving, settle), None
-        if change.ways.get(kind) == STOP_FIRST or kind in change.handing:
-            first = [p for p in leaving if p.type == kind or _has_port_of(change, kind, p)]
+        if first := _ending_first(change, kind, leaving):
             timings.stopping(manager, first)
             leaving = [p for p in leaving if p not in first]
         if kind in change.handing:
@@ -120,9 +119,12 @@ def bring(
     return [p for p in leaving if p not in surplus]
 
 
-def _has_port_of(change: Change, kind: str, process: Process) -> bool:
-    """Whether a process of another type has a port that goes over to the type `kind`."""
-    return kind in change.handing and process.port in {p.port for p in change.wanted if p.type == kind and p.port}
+def _ending_first(change: Change, kind: str, leaving: Sequence[Process]) -> list[Process]:
+    """Those that have to end before one of the type `kind` begins: of a type that had its port until now, too."""
+    if kind not in change.handing:
+        return [p for p in leaving if p.type == kind and change.ways.get(kind) == STOP_FIRST]
+    ports = {p.port for p in change.wanted if p.type == kind and p.port}
+    return [p for p in leaving if p.type == kind or p.port in ports]
 
 
 def _reroute_without(surplus: Sequence[Process], living: Sequence[Process], reroute: Reroute) -> None:
