@@ -92,7 +92,8 @@ class SshSettings:
     """How hosts are reached: so many handshakes at a time, and how many seconds each may take."""
 
     concurrency: int = 32
-    connect_timeout: float = 10.0
+    connect_timeout: float = 0.0  # 0: as ssh's own configuration says
+    client: str = "auto"  # or openssh
 
 
 @dataclass(frozen=True)

@@ -258,7 +258,10 @@ ROLLOUT = (
 
 SSH = (
     Key("concurrency", Number(1, 256), "32", "how many hosts are logged in to at the same time"),
-    Key("connect_timeout", Duration("1s", "5m"), "10s", "how long a host may take to answer, and again to log in"),
+    Key("connect_timeout", Duration("1s", "5m"), "`ConnectTimeout` of ssh's own configuration, else 10s",
+        "how long a host may take to answer, and again to log in"),
+    Key("client", Choice(("auto", "openssh")), "auto",
+        "what logs in: `openssh` is the `ssh` program; `auto` is paramiko, and `ssh` for what paramiko cannot do"),
 )  # fmt: skip
 
 TARGET = (

@@ -323,8 +323,9 @@ def _wanted(target: TargetSettings, host: str) -> bool:
 
 def access_of(project: Project, target: TargetSettings) -> SshAccess:
     """What the target's hosts share when they are reached over SSH."""
-    bounds = SshSettings(connect_timeout=target.ssh.connect_timeout, concurrency=target.ssh.concurrency)
-    return SshAccess(bounds, project.operator.home, project.operator.passphrase)
+    ssh, operator = target.ssh, project.operator
+    bounds = SshSettings(connect_timeout=ssh.connect_timeout, concurrency=ssh.concurrency, client=ssh.client)
+    return SshAccess(bounds, operator.home, operator.passphrase, cache=operator.cache)
 
 
 def remote(project: Project, target: TargetSettings, host: HostSettings, access: SshAccess) -> Ssh:
