@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ def end(call: Call, what: str, *parts: str) -> None:
     """Say in green what is now the case, and how long it took."""
     call.progress.finish()
     call.progress.stop()
-    call.screen.headline([what, took(time.monotonic() - call.began), *parts], "bold green")
+    call.screen.headline([what, took(call.progress.clock() - call.began), *parts], "bold green")
 
 
 def place(app: str, target: TargetSettings) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from deployer.cli import failure
 from deployer.cli.call import Call
+from deployer.cli.display import columns
 from deployer.cli.display.screen import Screen
 from deployer.cli.display.visible import one_line
 from deployer.core.names import release_name
@@ -56,12 +57,17 @@ def document(rows: list[tuple[str, Seen]]) -> list[dict[str, Any]]:
 
 def lines(rows: list[tuple[str, Seen]], screen: Screen) -> list[str]:
     """The table; a reason that the terminal would cut off stands in full on a line of its own, below its process."""
-    table = screen.table(HEAD, [_row(host, seen, _state(seen), screen) for host, seen in rows])
-    if screen.width is None or not any("…" in line for line in table):
-        return table
-    short = screen.table(HEAD, [_row(host, seen, seen.state, screen) for host, seen in rows])
+    whole = [_row(host, seen, _state(seen), screen) for host, seen in rows]
+    brief = [_row(host, seen, seen.state, screen) for host, seen in rows]
+    if _fits([HEAD, *whole], screen.width) or not _fits([HEAD, *brief], screen.width):
+        return screen.table(HEAD, whole)
+    short = screen.table(HEAD, brief)
     below = [[f"  {_reason(seen)}"] if seen.reason else [] for _, seen in rows]
     return [short[0], *(line for row, more in zip(short[1:], below, strict=True) for line in (row, *more))]
+
+
+def _fits(cells: list[list[str]], width: int | None) -> bool:
+    return width is None or sum(columns.natural(cells)) + len(columns.GAP) * (len(HEAD) - 1) <= width
 
 
 def _row(host: str, seen: Seen, state: str, screen: Screen) -> list[str]:

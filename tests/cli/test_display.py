@@ -58,10 +58,17 @@ def test_on_a_terminal_there_is_a_live_line_that_fits_and_goes_away():
 
 
 def test_a_table_on_a_terminal_fits_eighty_columns():
-    _, shown = on_a_terminal(WORK)
+    _, shown = on_a_terminal(WORK.replace('"y" * 100', '"word " * 30'))
     table = shown[shown.rindex("release") :].splitlines()
-    assert [columns.cells_of(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 80 for line in table] == [True] * 3
-    assert "…" in table[1]
+    assert [columns.cells_of(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 80 for line in table] == [True] * 5
+    assert "…" not in " ".join(table)
+    assert " ".join(table).split().count("word") == 30, "broken between words, and none of them is lost"
+
+
+def test_a_row_with_a_word_that_is_wider_than_the_terminal_is_a_paragraph():
+    digest = "d" * 64
+    lines = columns.table(["release", "build"], [["v7", digest], ["v8", "short"]], 40)
+    assert lines == ["v7", f"  build {digest}", "v8", "  build short"]
 
 
 PROCESSES = """

@@ -33,11 +33,12 @@ class Progress:
     """A report for the stages, safe to call from several threads.
 
     `hosts` are the names of those that the command is for, once they are known; with fewer than two no step's line
-    begins with a name.
+    begins with a name.  `clock` gives seconds, and never goes back.
     """
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
         self.hosts: Sequence[str] = ()
+        self.clock = clock
         self._screen = screen
         self._lock = threading.RLock()
         self._steps: dict[str, Step] = {}  # the newest step of each host, and of the target as a whole ('')
@@ -56,7 +57,7 @@ class Progress:
                 return
             elif event.kind == events.STEP:
                 self._end(event.host)
-                self._steps[event.host] = Step(event.text, time.monotonic())
+                self._steps[event.host] = Step(event.text, self.clock())
                 self._begin()
             elif event.kind in (events.DONE, events.FAILED):
                 self._close(event)
@@ -80,7 +81,7 @@ class Progress:
         with self._lock:
             for text, hosts in self._open().items():
                 began = min(self._steps[host].began for host in hosts)
-                self._say(hosts, f"{text} ... {how} after {took(time.monotonic() - began)}", colour, mark=FAILED)
+                self._say(hosts, f"{text} ... {how} after {took(self.clock() - began)}", colour, mark=FAILED)
             self._steps.clear()
 
     def stop(self) -> None:
@@ -114,7 +115,7 @@ class Progress:
         if step is None or step.ended is not None or not event.text.startswith(step.text):
             self._say([event.host], event.text)
             return
-        step.ended, step.failed = time.monotonic(), event.kind == events.FAILED
+        step.ended, step.failed = self.clock(), event.kind == events.FAILED
         spent = took(step.ended - step.began)
         if step.failed:
             self._say([event.host], f"{event.text} ... failed after {spent}", "red", mark=FAILED)
@@ -152,14 +153,14 @@ class Progress:
         step = self._steps.get(event.host)
         if step is None or step.ended is not None:
             return
-        step.phase, step.since, step.of = event.text, time.monotonic() - event.spent, event.of
+        step.phase, step.since, step.of = event.text, self.clock() - event.spent, event.of
         if not self._screen.live and (self._slow is None or not self._slow.is_alive()):
             self._slow = _later(SLOW, self._tell_waits)
 
     def _tell_waits(self) -> None:
         """Say in a plain log what has been waited for so long that somebody may wonder; each once."""
         with self._lock:
-            now = time.monotonic()
+            now = self.clock()
             waiting = [(host, step) for host, step in self._steps.items() if step.waits(now)]
             for host, step in waiting:
                 if now - step.since >= SLOW and (step.phase, host) not in self._announced:
@@ -197,7 +198,7 @@ class Progress:
 
         def lines() -> Text:
             # a copy, and no lock: whoever reports holds ours and waits for rich's, which holds it when it asks here
-            now, width, height = time.monotonic(), console.width, max(console.height - 2, 1)
+            now, width, height = self.clock(), console.width, max(console.height - 2, 1)
             shown = steps.live(dict(self._steps), self.hosts, marks=marks, now=now, width=width, height=height)
             return Text("\n").join(Text(line, style="red" if step.failed else "") for step, line in shown)
 

@@ -33,7 +33,14 @@ class Unread(Exception):
 class Screen:
     """Standard output and standard error, and how to write on them."""
 
-    def __init__(self, out: TextIO, err: TextIO, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        out: TextIO,
+        err: TextIO,
+        environ: Mapping[str, str],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._now = now
         self.json = self.quiet = self.verbose = False
         self.out, self.err = out, err
         self.terminal = _is_terminal(out)
@@ -76,12 +83,12 @@ class Screen:
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], first: Sequence[str] = ()) -> list[str]:
         """The lines of a table, as wide as the terminal, the columns `first` cut first; its head stands out there."""
-        lines = columns.table(head, rows, self.width, first)
-        return [self.styled(lines[0], "bold"), *lines[1:]]
+        lines = columns.titled(head, rows, self.width, first)
+        return [self.styled(line, "bold") if title else line for line, title in lines]
 
     def moment(self, text: str) -> str:
         """A time as a person at this terminal (`2 min ago`) or the reader of a file wants it."""
-        return times.moment(text, now=datetime.now(UTC) if self.terminal else None)
+        return times.moment(text, now=self._now() if self.terminal else None)
 
     def styled(self, text: str, style: str) -> str:
         """`text` for standard output, in colour if there is any."""
