@@ -48,6 +48,7 @@ def deployed(tiny, tmp_path, port):
     tiny.settings(FAST.format(app="tiny", port=port, more=""))
     one = Deployed(tiny.folder, tmp_path / "home", "tiny", port)
     one.home.mkdir()
+    one.leave_first_ports()
     yield one
     one.end()
 

@@ -25,6 +25,7 @@ def test_a_stopped_app_keeps_its_ports(tmp_path):
             app.settings(PLAIN.format(app=name))
             apps.append(Deployed(app.folder, tmp_path / "home", name, 0))
             apps[-1].home.mkdir(exist_ok=True)
+        apps[0].leave_first_ports()
         first, second = apps
         first.deploy("ship")
         own = thousand(first)

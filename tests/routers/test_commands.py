@@ -37,6 +37,7 @@ def app(tmp_path):
     tiny = tiny_app(tmp_path / "app")
     made = Deployed(tiny.folder, tmp_path / "home", "tiny", free_port())
     made.home.mkdir()
+    made.leave_first_ports()
     made.tiny = tiny
     yield made
     made.end()

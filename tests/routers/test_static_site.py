@@ -88,6 +88,7 @@ def test_a_site_behind_a_router_is_shipped_changed_and_rolled_back_and_no_reques
     (folder / "deploy.yaml").write_text(settings + router_of(program).replace(", assets: [static]", ""))
     site = Deployed(folder, tmp_path / "home", "pages", free_port())
     site.home.mkdir()
+    site.leave_first_ports()
 
     def ship(text):
         for name in ("index.html", "a.css", "404.html"):

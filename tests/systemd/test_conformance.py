@@ -34,7 +34,7 @@ def furnished(host) -> Host:
 
 @pytest.mark.parametrize("user", ["root", "deploy"])
 def test_systemd_does_what_every_process_manager_must(furnished, user):
-    variables = f"PYTHONPATH=/{PLACE}/site:/{PLACE} PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8"
+    variables = f"PYTHONPATH=/{PLACE}/site:/{PLACE} LANG=C.UTF-8"
     options = f"-q -p no:cacheprovider --tb=short -k systemd --basetemp=/srv/{user}/tests"
     names = (
         "manager_conformance",
