@@ -65,6 +65,14 @@ class Call:
 
         return project(Path(self.directory), self.operator)
 
+    def agree(self) -> None:
+        """Ask whether the target may be changed, where somebody has to say so; `opened` does it where nobody has."""
+        from deployer import settings
+        from deployer.cli import consent
+
+        chosen = settings.target(self.project.settings, self.target)
+        consent.ask(self, settings.narrowed(chosen, self.narrow.hosts, self.narrow.limit))
+
     @contextmanager
     def opened(
         self,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deployer.core.requests import Seen
 
 HEAD = ["process", "host", "release", "state", "pid", "port", "since", "restarts"]
+WRONG = ("crashed", "down", "unknown")
 
 
 def ps(ctx: typer.Context) -> int:
@@ -58,11 +59,16 @@ def document(rows: list[tuple[str, Seen]]) -> list[dict[str, Any]]:
 def lines(rows: list[tuple[str, Seen]], screen: Screen) -> list[str]:
     """The table; a reason that the terminal would cut off stands in full on a line of its own, below its process."""
     whole = [_row(host, seen, _state(seen), screen) for host, seen in rows]
+    wrong = [at for at, (_, seen) in enumerate(rows) if seen.state in WRONG]
     brief = [_row(host, seen, seen.state, screen) for host, seen in rows]
     if _fits([HEAD, *whole], screen.width) or not _fits([HEAD, *brief], screen.width):
-        return screen.table(HEAD, whole)
-    short = screen.table(HEAD, brief)
-    below = [[f"  {_reason(seen)}"] if seen.reason else [] for _, seen in rows]
+        return screen.table(HEAD, whole, wrong=wrong)
+    short = screen.table(HEAD, brief, wrong=wrong)
+    red = ["red" if at in wrong else "" for at in range(len(rows))]
+    below = [
+        [screen.styled(f"  {_reason(seen)}", style)] if seen.reason else []
+        for (_, seen), style in zip(rows, red, strict=True)
+    ]
     return [short[0], *(line for row, more in zip(short[1:], below, strict=True) for line in (row, *more))]
 
 

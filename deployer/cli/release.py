@@ -38,6 +38,7 @@ def release(
 
     call: Call = ctx.obj
     expected = options.release_number("--expect", expect)
+    call.agree()
     made = build_stage.chosen(call.project, build, report=call.progress.report, hosts=call.hosts())
     with call.opened(write=True, partial=True) as target:
         versions = heading.step(target, target.ledger.next_version)

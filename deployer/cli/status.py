@@ -38,7 +38,8 @@ def status(ctx: typer.Context) -> int:
         "hosts": [_document(host) for host in hosts],
     }
     rows = [[host.host, host.current or "-", _processes(host), _drift(host)] for host in hosts]
-    lines = [f"{name}: {current or 'nothing runs here yet'}", *call.screen.table(HEAD, rows)]
+    wrong = [at for at, host in enumerate(hosts) if host.drift or host.error]
+    lines = [f"{name}: {current or 'nothing runs here yet'}", *call.screen.table(HEAD, rows, wrong=wrong)]
     for host in hosts:
         if host.holder:
             call.screen.note(f"{host.host}: held by {host.holder}")

@@ -166,7 +166,7 @@ def look(scene: Scene) -> None:
     ]
     known[0] = HostStatus(scene.hosts[0], "v42", known[0].processes, drift, "", "systemd")
     table = [[one.host, one.current, status._processes(one), status._drift(one)] for one in known]
-    scene.screen.answer({}, scene.screen.table(status.HEAD, table))
+    scene.screen.answer({}, scene.screen.table(status.HEAD, table, wrong=[0]))
 
 
 def rendered(name: str, width: int, *, colour: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from deployer.cli.display.visible import one_line
 
@@ -16,14 +17,22 @@ MOST_BROKEN = 3  # lines that a cell is broken into, or about that
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, first: Sequence[str] = ()
 ) -> list[str]:
-    """The lines of a table that fits `width`: see `titled`."""
-    return [line for line, _ in titled(head, rows, width, first)]
+    """The lines of a table that fits `width`: see `laid_out`."""
+    return [line.text for line in laid_out(head, rows, width, first)]
 
 
-def titled(
+class Line(NamedTuple):
+    """A line of a table: that of a row, by its number, or of the head (-1); a `title` stands out."""
+
+    text: str
+    row: int
+    title: bool = False
+
+
+def laid_out(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, first: Sequence[str] = ()
-) -> list[tuple[str, bool]]:
-    """The lines of a table, and which of them are titles.
+) -> list[Line]:
+    """The lines of a table, and which row each belongs to.
 
     Where it is wider than `width`, the columns that `first` names are cut, an ellipsis at their end; then the widest
     are broken between words.  Nothing else is cut: where that is not enough, each row is a paragraph of its own.
@@ -38,8 +47,9 @@ def titled(
         widths = _narrowed(widths, room, {at: _least([row[at] for row in cells]) for at in others})
         if sum(widths) > room:
             return _paragraphs(head, cells[1:], width)
-    lines = [(line, False) for row in cells[1:] for line in _row(row, widths, first=[n in first for n in head])]
-    return [(GAP.join(_fitted(cell, size) for cell, size in zip(cells[0], widths, strict=True)).rstrip(), True), *lines]
+    cutting = [name in first for name in head]
+    lines = [Line(line, at) for at, row in enumerate(cells[1:]) for line in _row(row, widths, first=cutting)]
+    return [*(Line(line, -1, title=True) for line in _row(cells[0], widths, first=cutting)), *lines]
 
 
 def natural(cells: Sequence[Sequence[str]]) -> list[int]:
@@ -67,13 +77,13 @@ def _row(row: Sequence[str], widths: Sequence[int], *, first: Sequence[bool]) ->
     ]
 
 
-def _paragraphs(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[tuple[str, bool]]:
+def _paragraphs(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[Line]:
     """Each row by itself: its first cell, and below it what the others are."""
-    lines: list[tuple[str, bool]] = []
-    for row in rows:
-        lines.append((row[0], True))
+    lines: list[Line] = []
+    for at, row in enumerate(rows):
+        lines.append(Line(row[0], at, title=True))
         told = [f"{name} {cell}" for name, cell in zip(head[1:], row[1:], strict=True) if cell]
-        lines += [(f"  {line}", False) for line in wrapped(told, width - 2, indent="") if line]
+        lines += [Line(f"  {line}", at) for line in wrapped(told, width - 2, indent="") if line]
     return lines
 
 

@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -81,10 +81,21 @@ class Screen:
         """Put bytes on standard error, not one altered."""
         return _put(self.err, content)
 
-    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], first: Sequence[str] = ()) -> list[str]:
-        """The lines of a table, as wide as the terminal, the columns `first` cut first; its head stands out there."""
-        lines = columns.titled(head, rows, self.width, first)
-        return [self.styled(line, "bold") if title else line for line, title in lines]
+    def table(
+        self,
+        head: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        first: Sequence[str] = (),
+        wrong: Collection[int] = (),
+    ) -> list[str]:
+        """The lines of a table, as wide as the terminal, the columns `first` cut first; its head stands out there.
+
+        The rows with the numbers `wrong` are red.
+        """
+        return [
+            self.styled(line.text, "red" if line.row in wrong else "bold" if line.title else "")
+            for line in columns.laid_out(head, rows, self.width, first)
+        ]
 
     def moment(self, text: str) -> str:
         """A time as a person at this terminal (`2 min ago`) or the reader of a file wants it."""
