@@ -11,7 +11,7 @@ from typing import Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import unit_setup, user
 from deployer.agent.layout import Layout
-from deployer.agent.managers import Emit, Instance, ProcessManager
+from deployer.agent.managers import Check, Emit, Instance, ProcessManager
 from deployer.agent.systemctl import Systemctl
 from deployer.core.errors import ReleaseRefused
 from deployer.core.formation import Process
@@ -95,9 +95,16 @@ class Successor:
         """Run these from now on."""
         self._now.start(processes, types)
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
+    def stop(
+        self,
+        processes: Sequence[Process],
+        *,
+        wait: bool = True,
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> list[Process]:
         """End these for good."""
-        return self._now.stop(processes, wait=wait)
+        return self._now.stop(processes, wait=wait, within=within, check=check)
 
     def close_sockets(self, *, but: Collection[str] = ()) -> None:
         """Listen no longer for the types that are given their socket, `but` for these."""

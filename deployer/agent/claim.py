@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from deployer.agent import config, durable, pending, recovery
+from deployer.agent import config, durable, lease, pending, recovery
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.core import canonical, requests
@@ -17,7 +17,16 @@ def claim(request: requests.Claim, host: Host) -> requests.Claimed:
     """Take the lock, or `TargetLocked` after `wait` seconds; then clean up after whoever held it before."""
     _mark(host.files)
     holder = {"who": request.who, "from": _origin(), "command": request.command, "at": request.at}
-    host.lock.take(holder, request.wait, lambda text: host.session.event("waiting", text), host.session.check)
+    host.session.when_lost = host.lock.cut_off
+    host.lock.take(
+        holder,
+        request.wait,
+        lambda text: host.session.event("waiting", text),
+        host.session.check,
+        lambda: pending.undoing(host.files),
+        min(host.asked.silence, lease.SILENCE),
+    )
+    host.session.check()
     if not pending.name(host.files):
         pending.keep_name(host.files, host.asked.host)
     if request.key is None:
@@ -27,7 +36,7 @@ def claim(request: requests.Claim, host: Host) -> requests.Claimed:
             config.check_key(host.files, request.key)
         key = config.take_key(host.files, request.key)
     recovered = recovery.recover(host.files, host.manager) if request.tidy else []
-    return requests.Claimed(Secret(key.hex()), recovered)
+    return requests.Claimed(Secret(key.hex()), [*host.lock.ended, *recovered])
 
 
 def _origin() -> str:

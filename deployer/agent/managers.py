@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Mapping, Protocol, Sequence
+from typing import Callable, Collection, Mapping, Optional, Protocol, Sequence
 
 from deployer.agent.layout import Layout
 from deployer.core.formation import Process
@@ -11,6 +11,7 @@ from deployer.core.message import message
 
 # takes what a process wrote, with its time in seconds of the epoch, 0 where nobody knows it
 Emit = Callable[[Process, float, bytes], None]
+Check = Callable[[], None]  # called again and again while something is waited for; raises where that has no sense more
 UP, STARTING, CRASHED, STOPPING, STOPPED = "up", "starting", "crashed", "stopping", "stopped"
 
 
@@ -61,10 +62,18 @@ class ProcessManager(Protocol):
         """Run these from now on; one that it already runs stays as it is.  Returns without waiting for readiness."""
         ...
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
+    def stop(
+        self,
+        processes: Sequence[Process],
+        *,
+        wait: bool = True,
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> list[Process]:
         """End these for good: `stop_signal` to the group, SIGKILL to all of it after `stop_timeout`, an event then.
 
-        With `wait`, returns when nothing of them is left: those of them that had to be killed.
+        With `wait`, returns when nothing of them is left: those of them that had to be killed, after `within` seconds
+        at the latest.  `check` is called while waiting, and may raise: they go on ending then.
         """
         ...
 

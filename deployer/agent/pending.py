@@ -84,6 +84,17 @@ def read(files: Layout) -> Optional[Pending]:
         raise _damaged(files.run / "pending") from error
 
 
+def undoing(files: Layout) -> str:
+    """What is put back of a switch that was cut off, in words; '' where none is pending."""
+    try:
+        waiting = read(files)
+    except Drift:
+        return ""
+    if waiting is None:
+        return ""
+    return f"v{waiting.before.version} is put back" if waiting.before else f"v{waiting.after.version} is taken back"
+
+
 def write(files: Layout, pending: Pending) -> None:
     """From here on the switch is to be confirmed or undone; the room that going back takes is kept free for it.
 

@@ -55,7 +55,7 @@ def _settle_switch(files: Layout, manager: ProcessManager, why: str) -> list[str
         return [f"the run of v{waiting.after.version} was confirmed"]
     from deployer.agent import restoring  # noqa: PLC0415
 
-    restored = restoring.restore_pending(files, manager, why)
+    restored = restoring.restore_pending(files, manager, why, quick=True)
     how = restoring.serving(waiting.before) if restored.serves else f"it could not be undone: {restored.told}"
     return [f"the run of v{waiting.after.version} was cut off; {how}"]
 

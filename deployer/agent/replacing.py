@@ -97,7 +97,7 @@ def bring(
         if settle is not None and change.types[kind].binds_port:
             leaving, settle = _settled(manager, leaving, settle), None
         if first := _ending_first(change, kind, leaving):
-            timings.stopping(manager, first)
+            timings.stopping(manager, first, check)
             leaving = [p for p in leaving if p not in first]
         if kind in change.handing:
             manager.close_sockets(but=change.sockets - {kind})
@@ -105,7 +105,7 @@ def bring(
             if replaced := [p for p in leaving if _makes_room(change, p, process)]:
                 leaving = [p for p in leaving if p not in replaced]
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
-                timings.stopping(manager, replaced)
+                timings.stopping(manager, replaced, check)
             manager.start([process], change.types)
             if change.takes_port(process) and (replaced or any(p.type == kind for p in leaving)):
                 readiness.await_ready(manager, [process], change.types, check=check, timings=timings, settle=False)
@@ -114,7 +114,7 @@ def bring(
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
     surplus = [p for p in leaving if not change.beside(p)]
     _reroute_without(surplus, [*staying, *leaving], reroute)
-    timings.stopping(manager, surplus)
+    timings.stopping(manager, surplus, check)
     manager.close_sockets(but=change.sockets)
     return [p for p in leaving if p not in surplus]
 

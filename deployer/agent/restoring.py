@@ -28,10 +28,11 @@ from deployer.agent.managers import STARTING, STOPPING, UP, ProcessManager
 from deployer.agent.pending import Pending, State
 from deployer.agent.replacing import Change, Reroute
 from deployer.agent.retiring import PATIENCE
-from deployer.agent.timings import Timings
+from deployer.agent.timings import HURRY, Timings
 from deployer.core import formation, turnover
 from deployer.core.errors import DeployError
 from deployer.core.formation import Process
+from deployer.core.manifest import ProcessType
 from deployer.core.message import message
 from deployer.core.release import Spec
 from deployer.core.strategy import DRAIN
@@ -45,11 +46,14 @@ class Restored:
     told: str = ""
 
 
-def restore_pending(files: Layout, manager: ProcessManager, why: str) -> Restored:
+def restore_pending(files: Layout, manager: ProcessManager, why: str, *, quick: bool = False) -> Restored:
     """Undo the pending switch, if any.
 
     What a broken disk refuses is tried twice, and then left pending for the next writer.  What serves then is looked
     at: processes that were not touched yet serve on, whatever the disk says.
+
+    `quick` where nobody hears of it and the next command may be waiting: what binds a port has little time to stop,
+    nothing else that ends is waited for, and what served before has to be up, but not to stay up for its whole time.
     """
     waiting = pending.read(files)
     if waiting is None:
@@ -58,9 +62,9 @@ def restore_pending(files: Layout, manager: ProcessManager, why: str) -> Restore
     version = before.version if before else None
     pending.give_room(files)
     events.note(files, "restoring", release=waiting.after.version, text=f"{why}; {serving(before)}")
-    failed = _undo(files, manager, waiting)
+    failed = _undo(files, manager, waiting, quick=quick)
     if isinstance(failed, OSError):
-        failed = _undo(files, manager, waiting)
+        failed = _undo(files, manager, waiting, quick=quick)
     point("restore.restored")
     told = _told(files, manager, waiting, failed) if failed else ""
     if told:
@@ -74,18 +78,18 @@ def restore_pending(files: Layout, manager: ProcessManager, why: str) -> Restore
     return Restored(not told, told)
 
 
-def _undo(files: Layout, manager: ProcessManager, waiting: Pending) -> Optional[Exception]:
+def _undo(files: Layout, manager: ProcessManager, waiting: Pending, *, quick: bool) -> Optional[Exception]:
     """Put back the link, then the processes, even where the link refuses; what went wrong first."""
     failed: Optional[Exception] = None
     for put_back in (_point_back, _bring_back):
         try:
-            put_back(files, manager, waiting)
+            put_back(files, manager, waiting, quick=quick)
         except (DeployError, OSError) as error:
             failed = failed or error
     return failed
 
 
-def _point_back(files: Layout, _: ProcessManager, waiting: Pending) -> None:
+def _point_back(files: Layout, _: ProcessManager, waiting: Pending, *, quick: bool) -> None:  # noqa: ARG001
     """Have `current` name what served before."""
     if waiting.before is None:
         durable.remove(files.current, name="current")
@@ -124,36 +128,50 @@ def _words(error: Optional[Exception]) -> str:
     return disk_errors.message(error) if isinstance(error, OSError) else str(error)
 
 
-def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending) -> None:
+def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending, *, quick: bool) -> None:
     """Have exactly the processes of before run, and be sent to; those that were to take their place end last."""
     manager.ensure()
     spec = stage.spec(files, waiting.before.version) if waiting.before else None
+    timings = _hurried(files, waiting) if quick else Timings()
     if waiting.before is None or spec is None:
         routing.remove(files)
         change = Change([], {}, replacing.beside_those_of([waiting.after.version], {}, files))
-        _end(manager, change, replacing.bring(manager, change, check=_go_on))
+        _end(manager, change, replacing.bring(manager, change, check=_go_on, timings=timings), timings, quick=quick)
         schedules.apply(files, manager, None, {})
         return
     present = [instance.process for instance in manager.instances()]
     change = _as_it_was(files, spec, waiting.before, waiting, present)
-    reroute, timings = rerouting(files, spec, _go_on), Timings()
+    reroute = rerouting(files, spec, _go_on, patience=HURRY if quick else PATIENCE)
+    if quick:
+        timings.settled(change.wanted)
     leaving = replacing.bring(manager, change, check=_go_on, reroute=reroute, timings=timings)
     try:
         readiness.await_ready(manager, change.wanted, change.types, check=_go_on, timings=timings)
         routing.move(files, spec, change.wanted)
         schedules.apply(files, manager, spec, waiting.before.formation, stopped=waiting.before.stopped)
     finally:
-        _end(manager, change, leaving)
+        _end(manager, change, leaving, timings, quick=quick)
 
 
-def _end(manager: ProcessManager, change: Change, leaving: Sequence[Process]) -> None:
+def _hurried(files: Layout, waiting: Pending) -> Timings:
+    """The timings of a quick way back: what binds a port has little time to stop, what does not may be at a job."""
+    timings = Timings()
+    kinds: list[ProcessType] = []
+    for state in (waiting.before, waiting.after):
+        with contextlib.suppress(DeployError):  # damaged: it says nothing any more
+            kinds += stage.spec(files, state.version).launch.processes if state else []
+    timings.hurried = {kind.name for kind in kinds if kind.binds_port}
+    return timings
+
+
+def _end(manager: ProcessManager, change: Change, leaving: Sequence[Process], timings: Timings, *, quick: bool) -> None:
     """Have none of these any more; those that drain may be at a job of hours, and end by themselves."""
-    draining = [process for process in leaving if change.ways.get(process.type) == DRAIN]
-    manager.stop(draining, wait=False)
-    manager.stop([process for process in leaving if process not in draining])
+    ending = [p for p in leaving if change.ways.get(p.type) == DRAIN or (quick and p.type not in timings.hurried)]
+    manager.stop(ending, wait=False)
+    timings.stopping(manager, [process for process in leaving if process not in ending])
 
 
-def rerouting(files: Layout, spec: Spec, check: Callable[[], None]) -> Reroute:
+def rerouting(files: Layout, spec: Spec, check: Callable[[], None], *, patience: float = PATIENCE) -> Reroute:
     """How the router hears, in a switch to `spec`, which processes serve while one takes the place of another."""
 
     def reroute(serving: Sequence[Process]) -> None:
@@ -162,7 +180,7 @@ def rerouting(files: Layout, spec: Spec, check: Callable[[], None]) -> Reroute:
             return
         leaving = [one for one in known.route.upstreams if one not in routing.upstreams(spec, serving)]
         routing.move(files, spec, serving)
-        routing.drained(files, spec, leaving, PATIENCE, check)
+        routing.drained(files, spec, leaving, patience, check)
 
     return reroute
 

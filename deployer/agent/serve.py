@@ -81,6 +81,7 @@ def _answer(host: Host) -> None:
 
 def _answer_one(host: Host, asked: Any) -> None:
     host.session.cancelled.clear()
+    host.session.number = asked.get("number") if isinstance(asked, dict) else None
     name = ""
     try:
         name = asked["verb"]
@@ -114,6 +115,7 @@ def _request(session: Session, name: str) -> Any:
     asked = wire.load(found[1]) if found and found[0] == wire.REQUEST else {}
     if asked.get("verb") != name:
         raise wire.BadFrame(f"{name} was expected first")
+    session.number = asked.get("number")
     return asked["fields"]
 
 

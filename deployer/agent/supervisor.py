@@ -29,7 +29,7 @@ from deployer.agent.environment import socket_address
 from deployer.agent.handed import ANY
 from deployer.agent.holder import Holder
 from deployer.agent.layout import Layout
-from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
+from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Check, Emit, Instance
 from deployer.agent.notices import Notices
 from deployer.agent.python import interpreter
 from deployer.agent.supervisor_client import (
@@ -108,7 +108,14 @@ class Supervisor:
         if processes:
             self._insist(lambda: self._tell(ending=set()))
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
+    def stop(
+        self,
+        processes: Sequence[Process],
+        *,
+        wait: bool = True,
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> list[Process]:
         """End these for good, all at the same time."""
         keys = {supervisor_conf.key(process): process for process in processes}
         for process in processes:
@@ -117,7 +124,7 @@ class Supervisor:
             self._insist(lambda: self._tell(ending=set(keys)))
         killed: set[str] = set()
         if keys and wait:
-            self._insist(lambda: killed.update(self._finish(set(keys), known=self._known)))
+            self._insist(lambda: killed.update(self._finish(set(keys), known=self._known, within=within, check=check)))
         return [process for key, process in keys.items() if key in killed]
 
     def close_sockets(self, *, but: Collection[str] = ()) -> None:
@@ -247,10 +254,17 @@ class Supervisor:
             elif known[key]["state"] in DEAD and known[key]["start"]:  # somebody has stopped it by hand
                 call("startProcess", key, False, unless=(ALREADY_STARTED, SPAWN_ERROR, BAD_NAME))  # noqa: FBT003
 
-    def _finish(self, keys: set[str], *, known: Callable[[], Mapping[str, Any]]) -> set[str]:
+    def _finish(
+        self,
+        keys: set[str],
+        *,
+        known: Callable[[], Mapping[str, Any]],
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> set[str]:
         """Wait until nothing of `keys` is left: not in supervisord, and no member of their process groups.
 
-        Those that had to be killed.
+        Those that had to be killed, after their own time or `within` that of the caller.
         """
         records = {key: started.read(self._root, key) for key in keys}
         supervised = known()
@@ -259,8 +273,9 @@ class Supervisor:
         begun = time.monotonic()
         left, killed = set(keys), set()
         while left:
+            check()
             supervised, waited = known(), time.monotonic() - begun
-            gone = {key for key in left if self._gone(key, supervised.get(key), records[key], waited)}
+            gone = {key for key in left if self._gone(key, supervised.get(key), records[key], waited, within)}
             killed |= {key for key in gone if supervisor_end.was_killed(self._root, key)}
             for key in gone:
                 started.forget(self._root, key)
@@ -272,11 +287,18 @@ class Supervisor:
         return killed
 
     def _gone(
-        self, key: str, state: Optional[Mapping[str, Any]], record: Optional[started.Started], for_: float
+        self,
+        key: str,
+        state: Optional[Mapping[str, Any]],
+        record: Optional[started.Started],
+        for_: float,
+        within: Optional[float],
     ) -> bool:
-        late = record is not None and for_ > record.stop_timeout
-        if record is not None and late and leftovers.signal(record, leftovers.KILL):
-            supervisor_end.killed(self._files, key, record.stop_timeout)
+        patience = (
+            0.0 if record is None else record.stop_timeout if within is None else min(within, record.stop_timeout)
+        )
+        if record is not None and for_ > patience and leftovers.signal(record, leftovers.KILL):
+            supervisor_end.killed(self._files, key, patience)
         if state is not None:
             if state["state"] in DEAD:
                 self._client.call("removeProcessGroup", key, unless=(BAD_NAME, STILL_RUNNING))

@@ -168,7 +168,7 @@ def _undone_on_failure(host: Host) -> Iterator[None]:
         error = failure if isinstance(failure, DeployError) else _of_the_host(failure, host)
         raise _undone(error, previous, version, _restored(host, error.message)) from failure
     except BaseException:  # the operator is lost, or this is a bug of ours: what served serves again all the same
-        _restored(host, "it was cut off")
+        _restored(host, "it was cut off", quick=True)
         raise
 
 
@@ -193,9 +193,9 @@ def restore(_: requests.Restore, host: Host) -> requests.Done:
     return requests.Done()
 
 
-def _restored(host: Host, why: str) -> restoring.Restored:
+def _restored(host: Host, why: str, *, quick: bool = False) -> restoring.Restored:
     try:
-        restored = restoring.restore_pending(host.files, host.manager, why)
+        restored = restoring.restore_pending(host.files, host.manager, why, quick=quick)
     except OSError as error:  # not even what is to be undone can be read
         restored = restoring.Restored(serves=False, told=disk_errors.message(error))
     if host.guard:

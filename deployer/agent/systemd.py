@@ -7,17 +7,19 @@ point is mended by the next one.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import endings, journal, procfs, scheduled, stage, started, systemd_wanted, unit_files, user
 from deployer.agent.environment import socket_address
 from deployer.agent.layout import Layout
-from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
+from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Check, Emit, Instance
 from deployer.agent.systemctl import Systemctl
 from deployer.agent.timer_units import Timers, service_name
 from deployer.agent.unit_setup import UnitSetup
 from deployer.agent.unit_sockets import UnitSockets
+from deployer.agent.waiting import meanwhile
 from deployer.core.errors import RunFailed
 from deployer.core.formation import TURNS, Process
 from deployer.core.manifest import ProcessType
@@ -96,14 +98,21 @@ class Systemd:
             systemd_wanted.add(self._files, process)
         self._begin(processes, self._known())
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
+    def stop(
+        self,
+        processes: Sequence[Process],
+        *,
+        wait: bool = True,
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> list[Process]:
         """End these for good, all at the same time; what has left the process's group is in its control group still."""
         if not processes:
             return []
         for process in processes:
             systemd_wanted.remove(self._files, process)
         known = self._known()
-        self._end([name for name in map(self._name, processes) if name in known], wait=wait)
+        self._end([name for name in map(self._name, processes) if name in known], wait=wait, within=within, check=check)
         if not wait:
             return []
         killed = [p for p in processes if endings.killed(self._root, p.type, p.release, p.number)]
@@ -202,7 +211,14 @@ class Systemd:
             kind, version, number = started.parse(key)
             endings.forget(self._root, kind, version, number)
 
-    def _end(self, names: Sequence[str], *, wait: bool = True) -> None:
+    def _end(
+        self,
+        names: Sequence[str],
+        *,
+        wait: bool = True,
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> None:
         if not names:
             return
         records = (started.read(self._root, _key(self._process(name))) for name in names)
@@ -210,12 +226,26 @@ class Systemd:
         if not wait:
             self._systemctl.tell("stop", *names, options=["--no-block"])
             return
-        self._systemctl.tell("stop", *names, patience=GRACE + 2 * longest)
+        kill_after = None if within is None or within >= longest else within
+        self._await_end(names, GRACE + 2 * longest, kill_after, check)
         left = self._known()
         self._forgive([name for name in names if left.get(name, {}).get("ActiveState") == "failed"])
         alive = [name for name in names if _lives(left.get(name, {}))]
         if alive:
             raise RunFailed(f"{', '.join(sorted(alive))} cannot be ended", hint="`deploy status` shows what runs")
+
+    def _await_end(self, names: Sequence[str], patience: float, kill_after: Optional[float], check: Check) -> None:
+        """Have systemd stop these, and wait for it; what is left after `kill_after` seconds is killed."""
+        killed: list[str] = []
+
+        def look(waited: float) -> None:
+            check()
+            if kill_after is not None and waited > kill_after and not killed:
+                killed.extend(names)
+                with contextlib.suppress(RunFailed):  # one of them has ended just now
+                    self._systemctl.tell("kill", *names, options=["--signal=KILL"])
+
+        meanwhile(lambda: self._systemctl.tell("stop", *names, patience=patience), look)
 
     def _forgive(self, names: Sequence[str]) -> None:
         """Let systemd forget how often and how these have failed."""

@@ -31,7 +31,9 @@ def ps(ctx: typer.Context) -> int:
 
     call: Call = ctx.obj
     with call.opened(partial=True) as target:
-        rows, missing = view.ps(target), target.fleet.missing
+        (rows, changing), missing = view.listed(target), target.fleet.missing
+    for host, told in changing.items():
+        call.screen.note(f"{host}: {told}")
     if not rows:
         call.screen.note("nothing runs here: `deploy start`, `deploy run` or `deploy ship`")
     table = lines(rows, call.screen) if rows else []

@@ -41,7 +41,9 @@ def status(ctx: typer.Context) -> int:
     wrong = [at for at, host in enumerate(hosts) if host.drift or host.error]
     lines = [f"{name}: {current or 'nothing runs here yet'}", *call.screen.table(HEAD, rows, wrong=wrong)]
     for host in hosts:
-        if host.holder:
+        if host.changing:
+            call.screen.note(f"{host.host}: {host.changing}")
+        elif host.holder:
             call.screen.note(f"{host.host}: held by {host.holder}")
     if not differing:
         return failure.answer(call.screen, document, lines, missing)
@@ -70,6 +72,7 @@ def _document(host: HostStatus) -> dict[str, Any]:
         ],
         "drift": host.drift,
         "holder": host.holder or None,
+        "changing": host.changing or None,
         "manager": host.manager or None,
         "error": host.error or None,
     }
@@ -81,4 +84,6 @@ def _processes(host: HostStatus) -> str:
 
 
 def _drift(host: HostStatus) -> str:
-    return "cannot be reached" if host.error else "; ".join(host.drift) or "none"
+    if host.error:
+        return "cannot be reached"
+    return "a run is under way" if host.changing else "; ".join(host.drift) or "none"

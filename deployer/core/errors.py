@@ -111,7 +111,7 @@ class TargetLocked(DeployError):
     """Another writer holds the target."""
 
     kind, exit_code = "target-locked", 41
-    default_hint = "wait for it with `--wait 60s`; a dead holder frees the target by itself within 30 s"
+    default_hint = "wait for it with `--wait 60s`; one that is killed is waited for in any case"
 
 
 class Drift(DeployError):

@@ -233,6 +233,7 @@ class Looked:
     """`current` is what the link names ('' for none); `present` the release directories; `processes` what runs.
 
     `oneoffs` are those that go on by themselves.  `risks` say why the next crash of a process would not be survived.
+    `changing` says who is just changing what runs, and to what: until that has ended, nothing has to agree.
     """
 
     current: str
@@ -244,6 +245,7 @@ class Looked:
     draft: list[str]
     oneoffs: list[Seen] = field(default_factory=list)
     risks: list[str] = field(default_factory=list)
+    changing: str = ""
 
 
 @message

@@ -26,6 +26,11 @@ class Book:
         for session in self._unlike():
             raise forked(self.ledger, primary, session)
 
+    def grown(self) -> bool:
+        """Whether somebody has added a record since this was read, which is read now: who only looks holds no lock."""
+        before, self.ledger = self.ledger.head, _ledger(self.primary)
+        return self.ledger.head != before
+
     def append(
         self,
         kind: str,

@@ -46,7 +46,8 @@ class HostStatus:
     """How one host is: what `current` names, what runs, what differs, in the router too.
 
     `error` says why nothing is known of a host that cannot be reached; `ending` are the processes that end by
-    themselves, `risks` say why the next crash would not be survived; each of these is one difference.
+    themselves, `risks` say why the next crash would not be survived; each of these is one difference.  Where
+    somebody is `changing` what runs, nothing differs: it is on its way.
     """
 
     host: str
@@ -58,6 +59,7 @@ class HostStatus:
     error: str = ""
     ending: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
+    changing: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,26 @@ def looked(target: Target) -> dict[str, Looked]:
 
 
 def ps(target: Target) -> list[tuple[str, Seen]]:
-    """Every process with its host.
+    """Every process with its host, as `listed` has them."""
+    return listed(target)[0]
+
+
+def listed(target: Target) -> tuple[list[tuple[str, Seen]], dict[str, str]]:
+    """Every process with its host, and who is just changing what runs on which host.
 
     One of the formation that does not run is `down`; on a host that cannot be reached it is `unknown`.
     """
-    rows = []
+    rows, changing = _listed(target)
+    if any(seen.state == "down" for _, seen in rows) and target.book.grown():
+        return _listed(target)
+    return rows, changing
+
+
+def _listed(target: Target) -> tuple[list[tuple[str, Seen]], dict[str, str]]:
+    rows, changing = [], {}
     for host, seen in looked(target).items():
+        if seen.changing:
+            changing[host] = seen.changing
         run = target.ledger.run_of(host)
         rows += [(host, process) for process in (*seen.processes, *seen.oneoffs)]
         known = {(process.process, process.release) for process in seen.processes}
@@ -107,17 +123,24 @@ def ps(target: Target) -> list[tuple[str, Seen]]:
         run = target.ledger.run_of(host)
         if run:
             rows += [(host, Seen(name, run.release, "unknown", 0, 0, 0, 0, "")) for name in run.processes(host)]
-    return rows
+    return rows, changing
 
 
 def status(target: Target) -> list[HostStatus]:
     """What the ledger says, what `current` names, what runs and where requests are sent, host by host."""
+    known = _status(target)
+    if any(host.drift for host in known) and target.book.grown():  # a run was confirmed between the two looks
+        return _status(target)
+    return known
+
+
+def _status(target: Target) -> list[HostStatus]:
     known = []
     for host, (seen, router) in target.ask(drift.looked).all().items():
         risks, ending = tuple(drift.risks(seen)), tuple(drift.ending(target.ledger, host, seen))
         told = [*drift.found(target.ledger, host, seen), *drift.of_router(router), *risks]
-        one = HostStatus(host, seen.current, seen.processes, told, seen.holder, seen.manager)
-        known.append(replace(one, ending=ending, risks=risks))
+        one = HostStatus(host, seen.current, seen.processes, told, seen.holder, seen.manager, changing=seen.changing)
+        known.append(replace(one, drift=[]) if seen.changing else replace(one, ending=ending, risks=risks))
     return known + [HostStatus(h, "", [], [], "", "", error.message) for h, error in target.fleet.missing.items()]
 
 
