@@ -71,13 +71,14 @@ def test_while_a_run_is_under_way_status_and_ps_say_so_and_another_writer_is_ref
 
 def test_the_same_command_at_once_waits_for_what_a_killed_one_left(served, tiny):
     tiny.say("the second")
-    tiny.behave(web="ignore-sigterm", worker="ignore-sigterm")
-    with stopped_at(served, "ask.Append:2", "ship") as (process, _):  # v2 serves, and is not confirmed
+    with stopped_at(served, "current.renamed:1", "ship") as (process, (agent,)):  # it puts back slowly: it stands still
         process.kill()
-        begun = time.monotonic()
-        again = served.run("ship")
-        assert again.code == 0, again.err
-        assert time.monotonic() - begun < 20  # though v2 ignores SIGTERM, and has 20 s to stop
+        again = served.start("ship")
+        told = next(line for line in again.stderr if "waiting for " in line)
+        assert "running `deploy ship` since " in told
+        os.kill(agent, signal.SIGCONT)
+        _, err = again.communicate(timeout=120)
+        assert again.returncode == 0, err
     assert served.get("/").strip() == "the second"
     assert served.differences() == []
 
@@ -130,4 +131,4 @@ def test_an_operator_whose_agent_is_frozen_ends_by_itself_with_the_truth(served,
         assert "BadFrame" not in err
     assert served.get("/").strip() == "hello"
     assert served.differences() == []
-    assert served.deploy("ship") == "v2"
+    assert served.deploy("ship") == "v3"
