@@ -28,7 +28,7 @@ def chosen(files: Layout, wish: str, program: str) -> ProcessManager:
     """
     owner = unit_setup.user(files)
     if wish == AUTO:
-        wish = SYSTEMD if owner is not None or (not _supervised(files) and not hindrance()) else SUPERVISOR
+        wish = following(files, wish)
     if wish == SYSTEMD and owner != os.geteuid():
         if problem := hindrance():
             raise ReleaseRefused(problem[0], hint=problem[1])
@@ -36,6 +36,21 @@ def chosen(files: Layout, wish: str, program: str) -> ProcessManager:
     if wish == SUPERVISOR and owner is not None:
         return Successor(files, _made(files, owner, program), _made(files, None, program))
     return _made(files, owner, program)
+
+
+def following(files: Layout, wish: str) -> str:
+    """The kind of manager that keeps the processes from the next run on, if `wish` (as `chosen` has it) can be had."""
+    owner = unit_setup.user(files)
+    if wish in (SYSTEMD, SUPERVISOR):
+        return wish
+    if wish == AUTO:
+        return SYSTEMD if owner is not None or (not _supervised(files) and not hindrance()) else SUPERVISOR
+    return SUPERVISOR if owner is None else SYSTEMD
+
+
+def begun(files: Layout) -> bool:
+    """Whether a manager has ever kept processes of this target."""
+    return unit_setup.user(files) is not None or _supervised(files)
 
 
 def hindrance() -> tuple[str, ...]:

@@ -39,6 +39,22 @@ def claim(request: requests.Claim, host: Host) -> requests.Claimed:
     return requests.Claimed(Secret(key.hex()), [*host.lock.ended, *recovered])
 
 
+def _refuse_strangers(files: Layout) -> None:
+    """Refuse a root where somebody else's file or folder has the name of one of ours, before anything is changed."""
+    ours = (files.releases, files.builds, files.objects, files.shared, files.run, files.log, files.agent)
+    wrong = next((path for path in (files.root, *ours) if os.path.lexists(path) and not path.is_dir()), None)
+    if wrong is None and os.path.lexists(files.current) and not files.current.is_symlink():
+        wrong = files.current
+    if wrong is None:
+        return
+    kind = "a folder" if wrong.is_dir() else "a file"
+    needed = "the link that names the live release" if wrong == files.current else "a folder"
+    raise ReleaseRefused(
+        f"{wrong} is {kind} that deployer did not make; it would be {needed}",
+        hint=f"move it away (`mv {wrong} {wrong}.before`), or give targets.{files.target} another `path`",
+    )
+
+
 def _origin() -> str:
     """The address that the operator came from, as sshd tells its sessions; '' on the operator's own machine."""
     return os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
@@ -47,6 +63,7 @@ def _origin() -> str:
 def _mark(files: Layout) -> None:
     """Make the root this target's own, or refuse: two targets in one directory would destroy each other."""
     mark, mine = files.root / "target", {"app": files.app, "target": files.target}
+    _refuse_strangers(files)
     durable.make_directory(files.root)
     if not mark.exists():
         with contextlib.suppress(FileExistsError):  # another session was quicker: its mark is judged like any other

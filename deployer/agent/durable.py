@@ -64,7 +64,11 @@ def point_link(path: PathLike, target: str, *, name: str) -> None:
     point(f"{name}.symlink")
     os.symlink(target, part)
     point(f"{name}.rename")
-    os.rename(part, str(path))
+    try:
+        os.rename(part, str(path))
+    except BaseException:
+        os.unlink(part)
+        raise
     sync_directory(os.path.dirname(str(path)))
     point(f"{name}.renamed")
 

@@ -6,7 +6,6 @@ import glob
 import os
 from typing import Any
 
-from deployer.agent import choice
 from deployer.agent.context import Host
 from deployer.agent.environment import PATH
 from deployer.agent.finding import finding
@@ -18,17 +17,20 @@ from deployer.core.errors import RunFailed
 UNKNOWN = "systemd, whose version is not known"
 
 
-def findings(host: Host, name: str) -> list[dict[str, Any]]:
-    """Its version, whether it answers us where it has to, and whether the user `name` has a manager at all times."""
+def findings(host: Host, name: str, *, systemd: bool) -> list[dict[str, Any]]:
+    """Its version, whether it answers us where it has to, and whether the user `name` has a manager at all times.
+
+    `systemd`: it keeps the processes, or will from the next run on.
+    """
     if not os.path.isdir("/run/systemd/system"):
         return [finding("init", "no systemd")]
     found = [finding("init", _version())]
     if os.geteuid() != 0 and host.asked.target != "local":
-        found.append(_lingering(name, needed=host.manager.kind == choice.SYSTEMD))
-    if host.manager.kind == choice.SYSTEMD and not Systemctl().answers():
+        found.append(_lingering(name, needed=systemd))
+    if systemd and not Systemctl().answers():
         hint = "`systemctl --user status` on the host says more"
         found.append(finding("systemd", f"does not answer {name}", ok=False, hint=hint))
-    elif host.manager.kind == choice.SYSTEMD and os.geteuid() != 0:
+    elif systemd and os.geteuid() != 0:
         found.append(_journal(name))
     return found
 

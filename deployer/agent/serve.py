@@ -122,13 +122,8 @@ def _request(session: Session, name: str) -> Any:
 def root_of(request: Open) -> Path:
     """The target's root on this host: as the operator said, or by default where such things belong."""
     if not request.root:
-        return Path("/srv", request.app) if os.geteuid() == 0 else _home() / request.app
-    return _home() / request.root[2:] if request.root.startswith("~/") else Path(request.root)
-
-
-def _home() -> Path:
-    given = os.environ.get("HOME", "")
-    return Path(given) if given.startswith("/") else user.home()
+        return Path("/srv", request.app) if os.geteuid() == 0 else user.login_home() / request.app
+    return user.login_home() / request.root[2:] if request.root.startswith("~/") else Path(request.root)
 
 
 def _opened(host: Host) -> Opened:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 
@@ -84,6 +85,7 @@ class Daemon:
         if not until(lambda: self._speaks() or not self.pids(), BOOT):
             raise RunFailed(f"supervisord was started in {files.root} but does not answer", hint=self._hint())
         if not self.pids():
+            self._refuse_limit()
             output = (files.root / ERRORS).read_text("utf-8", "replace").strip()
             raise RunFailed(f"supervisord does not start in {files.root}", hint=self._hint(), output=output)
 
@@ -144,6 +146,17 @@ class Daemon:
             f"{self._files.root} has no supervisor to keep processes alive",
             hint="`deploy run`, `ship` or `rollback` brings it; a supervisord of the host's own is never used",
         )
+
+    @staticmethod
+    def _refuse_limit() -> None:
+        """Say that this session may not have as many files open as supervisord needs: only root may have more."""
+        allowed, needed = resource.getrlimit(resource.RLIMIT_NOFILE)[1], supervisor_conf.OPEN_FILES
+        if 0 <= allowed < needed:
+            raise RunFailed(
+                f"the process manager needs {needed} open files, and this session may have {allowed}",
+                hint="`ulimit -Hn` shows that limit: take it away (`ulimit -n` in a script, `LimitNOFILE=` of a unit,"
+                " `nofile` in /etc/security/limits.conf), log in again, and run the command again",
+            )
 
     def _hint(self) -> str:
         return f"see {self._files.log}/supervisord.log"

@@ -115,7 +115,7 @@ def execute(call: Call, target: Target, command: list[str], version: int | None,
     except Unread:  # the process ends with its session, as it would have by SIGPIPE
         return 128 + signal.SIGPIPE
     if call.screen.json:
-        out, err = (attached.written[error].decode(errors="replace") for error in (False, True))
+        out, err = (attached.written[error].decode(errors="surrogateescape") for error in (False, True))
         release = name_or_none(version or target.ledger.current)
         call.screen.answer({"release": release, "code": code, "stdout": out, "stderr": err})
     return code

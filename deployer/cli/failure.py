@@ -29,8 +29,10 @@ def ours(error: BaseException) -> DeployError:
         return Interrupted("interrupted", hint="the same command again finishes or cleans up what was begun")
     if isinstance(error, OSError) and error.errno is not None:
         from deployer.agent import disk_errors
+        from deployer.cli import refusals
 
-        return OutOfService(disk_errors.message(error), hint=f"{disk_errors.hint(error)}; -v shows where it happened")
+        hint = refusals.hint(error, os.environ) or disk_errors.hint(error)
+        return OutOfService(disk_errors.message(error), hint=f"{hint}; -v shows where it happened")
     return DeployError(
         # The exception's own text is left to -v: it may quote a value that is a secret.
         f"this is a bug of deployer: {type(error).__name__} in {_place(error)}",

@@ -12,7 +12,7 @@ import typer
 import typer.core
 import typer.main
 
-from deployer.cli import failure, interrupts, options, table
+from deployer.cli import failure, interrupted, interrupts, options, table
 from deployer.cli.call import Call
 from deployer.cli.display import progress
 from deployer.cli.display.screen import Screen
@@ -129,7 +129,11 @@ def _run(before: list[str], words: list[str], screen: Screen) -> int:
             progress=shown,
             yes=bool(yes),
         )
-        code = command.invoke(context)
+        try:
+            code = command.invoke(context)
+        except KeyboardInterrupt as error:
+            shown.finish()
+            raise interrupted.failure(context.obj) from error
     return code if isinstance(code, int) else 0
 
 

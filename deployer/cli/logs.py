@@ -55,7 +55,7 @@ def logs(
         raise UsageError("--json is one document, and --follow never ends", hint="leave one of them out")
     count, wanted = options.number("-n", lines), Wanted(_moment(since), _pattern(grep))
     try:
-        with call.opened(partial=True) as target:
+        with call.opened(lenient=True) as target:
             version = target.ledger.find(release).version if release else None
             call.progress.stop()
             asked = requests.Logs(processes or [], SEARCHED if wanted else count, follow, version)

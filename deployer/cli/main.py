@@ -12,8 +12,10 @@ def main() -> int:
     """Run the command that the arguments name; the exit code."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["--complete"]:  # the scripts of `deploy completion` ask this at every press of Tab
+        from deployer.cli import surroundings
         from deployer.cli.complete import answer
 
+        surroundings.settle(os.environ)
         return answer(arguments[1:])
     before, words = table.split(arguments)
     if words[:1] == ["help"]:
@@ -36,8 +38,9 @@ def main() -> int:
         sys.stderr.write(table.overview())
         return 2
     try:
-        from deployer.cli import frame
+        from deployer.cli import frame, surroundings
 
+        surroundings.settle(os.environ)
         return frame.run(before, words)
     except KeyboardInterrupt:  # while modules were still being read: nothing was begun
         return 130

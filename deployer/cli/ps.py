@@ -30,7 +30,7 @@ def ps(ctx: typer.Context) -> int:
     from deployer.stages import view
 
     call: Call = ctx.obj
-    with call.opened(partial=True) as target:
+    with call.opened(lenient=True) as target:
         (rows, changing), missing = view.listed(target), target.fleet.missing
     for host, told in changing.items():
         call.screen.note(f"{host}: {told}")

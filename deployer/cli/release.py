@@ -9,7 +9,7 @@ import typer
 from deployer.cli import failure, heading, options
 from deployer.cli.call import Call
 from deployer.cli.outcome import name_or_none
-from deployer.core.names import release_name
+from deployer.core.names import release_name, short
 
 if TYPE_CHECKING:
     from deployer.stages.release import Released
@@ -40,6 +40,7 @@ def release(
     expected = options.release_number("--expect", expect)
     call.agree()
     made = build_stage.chosen(call.project, build, report=call.progress.report, hosts=call.hosts())
+    call.done.build = "" if made.cached else short(made.id)
     with call.opened(write=True, partial=True) as target:
         versions = heading.step(target, target.ledger.next_version)
         heading.begin(call, target, f"release {versions}", heading.commit(target, made.commit))

@@ -8,6 +8,7 @@ import typer
 
 from deployer.cli import heading, outcome
 from deployer.cli.call import Call
+from deployer.core.names import short
 
 if TYPE_CHECKING:
     from deployer.builds.store import Build
@@ -37,6 +38,7 @@ def ship(
         heading.begin(call, target, _versions(target), heading.commit(target, commit.id))
         report = call.progress.report
         made.append(build_stage.build(call.project, ref, report=report, hosts=matching.hosts_at(target)))
+        call.done.build = "" if made[0].cached else short(made[0].id)
 
     with call.opened(write=True, first=build) as target:
         shipped = stage.ship(target, made[0].id, made[0].commit, force=force)

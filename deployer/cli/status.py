@@ -27,7 +27,7 @@ def status(ctx: typer.Context) -> int:
     from deployer.stages import view
 
     call: Call = ctx.obj
-    with call.opened(partial=True) as target:
+    with call.opened(lenient=True) as target:
         hosts, missing = view.status(target), target.fleet.missing
         current, name = name_or_none(target.ledger.current), target.settings.name
     differing = [host for host in hosts if host.drift]
@@ -84,6 +84,6 @@ def _processes(host: HostStatus) -> str:
 
 
 def _drift(host: HostStatus) -> str:
-    if host.error:
-        return "cannot be reached"
+    if host.fault:
+        return host.fault
     return "a run is under way" if host.changing else "; ".join(host.drift) or "none"

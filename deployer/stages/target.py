@@ -147,17 +147,19 @@ def opened(
     narrow: Narrow = EVERYWHERE,
     partial: bool = False,
     first: Callable[[Target], None] | None = None,
+    lenient: bool = False,
 ) -> Iterator[Target]:
     """The target `name`, open; with `write` this is its one writer, or `TargetLocked` after `wait` seconds.
 
     `command` is what others are told that the holder runs: it holds no value of the config.  A host that cannot be
-    reached is `HostUnreachable`, unless the caller is content with a `partial` answer, or the user allows it.  What
-    takes its time and changes nothing comes `first`: others may write meanwhile.
+    reached is `HostUnreachable`, unless the caller is content with a `partial` answer, or the user allows it; `lenient`
+    is the same for whatever else may be wrong with a host.  What takes its time and changes nothing comes `first`:
+    others may write meanwhile.
     """
     target = settings_.narrowed(settings_.target(project.settings, name), narrow.hosts, narrow.limit)
     asked = claiming(project.operator, command, wait) if write else None
-    with reached(project, target, _ahead(target, None if first else asked)) as fleet:
-        _refuse_damaged(fleet)
+    with reached(project, target, _ahead(target, None if first else asked), lenient=lenient) as fleet:
+        _refuse_damaged(fleet, lenient=lenient)
         name = counting(target, fleet)
         if target.chosen:
             needed = (name, target.router.host, *target.chosen)
@@ -179,7 +181,9 @@ def opened(
 
 
 @contextmanager
-def reached(project: Project, target: TargetSettings, ahead: Sequence[Any] = ()) -> Iterator[Fleet]:
+def reached(
+    project: Project, target: TargetSettings, ahead: Sequence[Any] = (), *, lenient: bool = False
+) -> Iterator[Fleet]:
     """Open sessions with the hosts of this command that can be reached, and with the one whose ledger counts.
 
     `ahead` is what the first of the target will be asked next (`Session.call`).
@@ -191,7 +195,7 @@ def reached(project: Project, target: TargetSettings, ahead: Sequence[Any] = ())
         return session.open(asked_open(project, target, session.host), then)
 
     with connected([host for host in known if _wanted(target, host.name)]) as fleet:
-        fleet.keep(fleet.ask(begin))
+        fleet.keep(fleet.ask(begin), lenient=lenient)
         name = counting(target, fleet)
         if name and name not in fleet.missing and all(session.host.name != name for session in fleet.sessions):
             host = next(host for host in known if host.name == name)
@@ -224,7 +228,10 @@ def asked_open(project: Project, target: TargetSettings, host: Host) -> requests
     )
 
 
-def _refuse_damaged(fleet: Fleet) -> None:
+def _refuse_damaged(fleet: Fleet, *, lenient: bool) -> None:
+    damaged = {s.host.name: Drift(d.message, hint=d.hint) for s in fleet.sessions if (d := s.found.damage)}
+    if lenient and len(damaged) < len(fleet.sessions):  # there is a ledger to compare the others with
+        fleet.set_aside(damaged)
     for session in fleet.sessions:
         if damage := session.found.damage:
             more = "; `deploy ledger verify` compares all copies" if len(fleet.sessions) > 1 else ""
@@ -236,7 +243,7 @@ def _primary(fleet: Fleet, name: str, report: Report, *, stand_in: bool) -> Sess
     """The session with the host whose ledger counts; with `stand_in`, where it is missing, with the newest copy."""
     try:
         return fleet.named(name)
-    except HostUnreachable as error:
+    except (HostUnreachable, Drift) as error:
         if not fleet.sessions:
             raise
         if not stand_in:
@@ -246,7 +253,8 @@ def _primary(fleet: Fleet, name: str, report: Report, *, stand_in: bool) -> Sess
             )
             raise
         copy = max(fleet.sessions, key=lambda session: session.found.seq)
-        report(Event(WARNING, f"its ledger counts, and it cannot be reached: this is {copy.host.name}'s copy", name))
+        why = "read" if isinstance(error, Drift) else "reached"
+        report(Event(WARNING, f"its ledger counts, and it cannot be {why}: this is {copy.host.name}'s copy", name))
         return copy
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from deployer.core import chronology, history, requests
-from deployer.core.errors import NotFound
+from deployer.core.errors import DeployError, HostUnreachable, NotFound
 from deployer.core.ledger import Release, Run
 from deployer.core.release import Spec
 from deployer.core.requests import Looked, Seen
 from deployer.hosts.session import Session
 from deployer.stages import drift
 from deployer.stages.target import Target
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ class Shown:
 class HostStatus:
     """How one host is: what `current` names, what runs, what differs, in the router too.
 
-    `error` says why nothing is known of a host that cannot be reached; `ending` are the processes that end by
-    themselves, `risks` say why the next crash would not be survived; each of these is one difference.  Where
-    somebody is `changing` what runs, nothing differs: it is on its way.
+    `error` says why nothing is known of a host that cannot be reached or cannot say, `fault` the same in a few words;
+    `ending` are the processes that end by themselves, `risks` say why the next crash would not be survived; each of
+    these two is one difference.  Where somebody is `changing` what runs, nothing differs: it is on its way.
     """
 
     host: str
@@ -60,6 +62,7 @@ class HostStatus:
     ending: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
     changing: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,14 @@ def show(target: Target, release: Release) -> Shown:
 
 def looked(target: Target) -> dict[str, Looked]:
     """What every host says of itself."""
-    return target.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
+    return _told(target, lambda session: session.call(requests.Look(), requests.Looked))
+
+
+def _told(target: Target, question: Callable[[Session], T]) -> dict[str, T]:
+    """The hosts' answers; one that does not answer is missing from here on, and the others' answers are kept."""
+    answers = target.ask(question)
+    target.fleet.set_aside(answers.failures)
+    return answers.replies
 
 
 def ps(target: Target) -> list[tuple[str, Seen]]:
@@ -136,12 +146,18 @@ def status(target: Target) -> list[HostStatus]:
 
 def _status(target: Target) -> list[HostStatus]:
     known = []
-    for host, (seen, router) in target.ask(drift.looked).all().items():
+    for host, (seen, router) in _told(target, drift.looked).items():
         risks, ending = tuple(drift.risks(seen)), tuple(drift.ending(target.ledger, host, seen))
         told = [*drift.found(target.ledger, host, seen), *drift.of_router(router), *risks]
         one = HostStatus(host, seen.current, seen.processes, told, seen.holder, seen.manager, changing=seen.changing)
         known.append(replace(one, drift=[]) if seen.changing else replace(one, ending=ending, risks=risks))
-    return known + [HostStatus(h, "", [], [], "", "", error.message) for h, error in target.fleet.missing.items()]
+    return known + [_missing(host, error) for host, error in target.fleet.missing.items()]
+
+
+def _missing(host: str, error: DeployError) -> HostStatus:
+    gone = type(error) is HostUnreachable
+    fault = "cannot be reached" if gone else error.message.removeprefix(f"{host}: ")
+    return HostStatus(host, "", [], [], "", "", error.message, fault=fault)
 
 
 def verify(target: Target, only: Release | None = None) -> list[Verified]:
@@ -157,13 +173,13 @@ def verify(target: Target, only: Release | None = None) -> list[Verified]:
             results.append(Verified(release.version, session.host.name, told.problems))
         return results
 
-    return [verified for host in target.ask(one).all().values() for verified in host]
+    return [verified for host in _told(target, one).values() for verified in host]
 
 
 def events(target: Target, lines: int) -> list[tuple[str, dict[str, Any]]]:
     """The newest `lines` entries of every host's own events, each with its host, oldest first."""
     request = requests.ReadEvents(lines)
-    told = target.ask(lambda session: session.call(request, requests.Events)).all()
+    told = _told(target, lambda session: session.call(request, requests.Events))
     logs = [[(host, entry) for entry in known.events] for host, known in told.items()]
     return chronology.merged(logs, lambda entry: str(entry[1].get("at", "")))
 

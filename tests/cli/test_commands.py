@@ -189,6 +189,8 @@ def test_a_one_off_command_has_the_streams_the_environment_and_the_exit_code(sho
     assert done.returncode == 7
     assert re.fullmatch(r"in\nhello there v\d+\n", done.stdout)
     assert done.stderr == "wrong\n"
+    odd = shop("--json", "exec", "--", "sh", "-c", "printf '\\377\\303\\251'").stdout
+    assert json.loads(odd)["stdout"].encode("utf-8", "surrogateescape") == b"\xff\xc3\xa9"  # not one byte is lost
     kept = shop("--json", "exec", "--", "sh", "-c", "echo out; exit 3")
     assert (kept.returncode, json.loads(kept.stdout)["stdout"]) == (3, "out\n")
     assert shop("exec", "no-such-command").returncode == 3

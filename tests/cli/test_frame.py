@@ -23,6 +23,10 @@ PARTS = {  # of several commands, or beside one
     "lines",
     "detached",
     "together",
+    "caller",
+    "interrupted",
+    "refusals",
+    "surroundings",
 }
 HEAVY = ("rich", "fabric", "git", "paramiko", "yaml", "invoke", "cryptography")
 
