@@ -38,22 +38,22 @@ def logs(
     grep: Annotated[
         str | None, typer.Option("--grep", metavar="PATTERN", help="Only lines that match (a regular expression).")
     ] = None,
+    times: Annotated[bool, typer.Option("--times", help="Each line behind the time when it was written.")] = False,
     release: ReleaseOption = None,
 ) -> int:
     """Print what the processes wrote.
 
-    Byte for byte, every line behind the name of its process, and of its host where there are several: in the order of
-    time where the process manager knows it (systemd does), else host by host. --follow goes on with the processes of
-    the next release. Exit code 40 where a host cannot be reached. With --since and --grep the newest 10,000 lines of
-    each process are looked through; without a time of its own, as under the embedded supervisord, a line is never too
-    old.
+    Byte for byte, every line behind the name of its process, and of its host where there are several, in the order of
+    time; what has no time comes first. --follow goes on with the processes of the next release. Exit code 40 where a
+    host cannot be reached. With --since and --grep the newest 10,000 lines of each process are looked through; a line
+    without a time is never too old.
     """
     from deployer.core import requests
 
     call: Call = ctx.obj
     if follow and call.screen.json:
         raise UsageError("--json is one document, and --follow never ends", hint="leave one of them out")
-    count, wanted = options.number("-n", lines), Wanted(_moment(since), _pattern(grep))
+    count, wanted = options.number("-n", lines), Wanted(_moment(since), _pattern(grep), times)
     try:
         with call.opened(lenient=True) as target:
             version = target.ledger.find(release).version if release else None
@@ -70,10 +70,14 @@ def logs(
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which lines are shown: those since `moment` (seconds of the epoch) that match `pattern`; false for all."""
+    """Which lines are shown: those since `moment` (seconds of the epoch) that match `pattern`; false for all.
+
+    `times`: each with its time.
+    """
 
     moment: float = 0.0
     pattern: re.Pattern[bytes] | None = None
+    times: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.moment or self.pattern)
@@ -123,7 +127,7 @@ def _tail(call: Call, target: Target, asked: requests.Logs, wanted: Wanted, coun
     if wanted:
         written = _newest([line for line in written if wanted.of(line)], count)
     if not call.screen.json:
-        weave = Weave(call.screen, several=_several(target))
+        weave = Weave(call.screen, several=_several(target), times=wanted.times)
         for line in written:
             weave.emit(line)
     return failure.answer(call.screen, document(written), [], {**target.fleet.missing, **lost})
@@ -139,7 +143,7 @@ def _follow(call: Call, target: Target, asked: requests.Logs, wanted: Wanted) ->
     missing = dict(target.fleet.missing)
     for host, error in missing.items():
         told(host, error)
-    weave = Weave(call.screen, several=_several(target))
+    weave = Weave(call.screen, several=_several(target), times=wanted.times)
 
     def emit(written: Written) -> None:
         for line in written.text.splitlines(keepends=True) if wanted else [written.text]:
@@ -167,10 +171,13 @@ def document(written: list[Written]) -> dict[str, Any]:
 
 
 class Weave:
-    """The lines of several processes as one stream, each behind its process's name, and its host's with `several`."""
+    """The lines of several processes as one stream, each behind its process's name, and its host's with `several`.
 
-    def __init__(self, screen: Screen, *, several: bool) -> None:
-        self._screen, self._several = screen, several
+    With `times` its time, as this machine's clock has it, comes before all.
+    """
+
+    def __init__(self, screen: Screen, *, several: bool, times: bool = False) -> None:
+        self._screen, self._several, self._times = screen, several, times
         self._colours: dict[str, str] = {}
         self._inside: tuple[str, str] | None = None  # the process whose unfinished line is being printed
 
@@ -180,13 +187,16 @@ class Weave:
         for line in written.text.splitlines(keepends=True):
             start = b""
             if self._inside != source:
-                start = (b"\n" if self._inside else b"") + self._name(*source).encode()
+                start = (b"\n" if self._inside else b"") + self._name(*source, written.at).encode()
             self._inside = None if line.endswith(b"\n") else source
             if not self._screen.write_bytes(start + line):
                 raise Unread
 
-    def _name(self, host: str, process: str) -> str:
+    def _name(self, host: str, process: str, at: float) -> str:
         name = f"{host} {process}" if self._several else process
+        if self._times:
+            moment = f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M:%S}" if at else "-"
+            name = f"{moment:<19} {name}"
         return self._screen.styled(f"{name} | ", self._colour(process))
 
     def _colour(self, process: str) -> str:
