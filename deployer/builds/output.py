@@ -59,7 +59,7 @@ def _of_a_process(path: Path) -> bool:
 def _replace(path: Path, blocks: Iterable[bytes]) -> None:
     part = durable.temporary(path)
     try:
-        with open(part, "xb") as file:
+        with durable.naming(path), open(part, "xb") as file:
             file.writelines(blocks)
             file.flush()
             os.fsync(file.fileno())
@@ -78,7 +78,7 @@ def _write_into(path: Path, mode: int, blocks: Iterable[bytes]) -> None:
         kind = "a socket" if stat.S_ISSOCK(mode) else "a disk"
         raise UsageError(f"{path} is {kind}, not a file", hint=HINT)
     flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY | (os.O_APPEND if stat.S_ISREG(mode) else 0)
-    with os.fdopen(os.open(path, flags), "wb") as file:
+    with durable.naming(path), os.fdopen(os.open(path, flags), "wb") as file:
         if file.isatty():
             raise UsageError(f"{path} is a terminal: a build is no text", hint=HINT)
         file.writelines(blocks)

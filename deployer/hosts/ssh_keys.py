@@ -14,6 +14,7 @@ from pathlib import Path
 from paramiko.pkey import PKey, UnknownKeyType  # type: ignore[import-untyped]
 from paramiko.ssh_exception import SSHException  # type: ignore[import-untyped]
 
+from deployer.hosts import key_faults
 from deployer.hosts import ssh_key_files as key_files
 from deployer.hosts.ssh_agent import Agent
 from deployer.hosts.ssh_route import Route
@@ -105,10 +106,10 @@ class Keyring:
             return str(error.strerror)
         except TypeError:  # it needs a passphrase
             return self._unlocked(path) if asking else "locked"
-        except (ValueError, SSHException, UnknownKeyType) as error:
+        except (ValueError, LookupError, SSHException, UnknownKeyType) as error:
             if key_files.public(path) is not None and not key_files.is_private(path):
                 return "it is a public key, and the agent does not have its private one (`ssh-add -l` lists them)"
-            return f"{UNREAD} ({error})"
+            return key_faults.fault(path) or f"{UNREAD} ({error})"
 
     def _unlocked(self, path: str) -> PKey | str:
         if self._ask is None:

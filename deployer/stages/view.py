@@ -113,7 +113,7 @@ def listed(target: Target) -> tuple[list[tuple[str, Seen]], dict[str, str]]:
     One of the formation that does not run is `down`; on a host that cannot be reached it is `unknown`.
     """
     rows, changing = _listed(target)
-    if any(seen.state == "down" for _, seen in rows) and target.book.grown():
+    if any(seen.state == "down" for _, seen in rows) and _grown(target):
         return _listed(target)
     return rows, changing
 
@@ -139,9 +139,14 @@ def _listed(target: Target) -> tuple[list[tuple[str, Seen]], dict[str, str]]:
 def status(target: Target) -> list[HostStatus]:
     """What the ledger says, what `current` names, what runs and where requests are sent, host by host."""
     known = _status(target)
-    if any(host.drift for host in known) and target.book.grown():  # a run was confirmed between the two looks
+    if any(host.drift for host in known) and _grown(target):  # a run was confirmed between the two looks
         return _status(target)
     return known
+
+
+def _grown(target: Target) -> bool:
+    """Whether the ledger has new records; not where the host that has it has failed meanwhile."""
+    return target.primary.host.name not in target.fleet.missing and target.book.grown()
 
 
 def _status(target: Target) -> list[HostStatus]:

@@ -52,6 +52,7 @@ def test_a_limit_of_file_sizes_is_named_with_what_lifts_it(app, tmp_path):
     assert done.returncode == 1
     assert "File too large" in done.stderr
     assert "`ulimit -f`" in done.stderr
+    assert "/big: " in done.stderr, "the path is named"
     assert "Traceback" not in done.stderr
 
 
