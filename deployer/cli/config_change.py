@@ -29,7 +29,7 @@ def change(
 
     expected = options.release_number("--expect", expect)
     with call.opened(write=True, partial=not run) as target:
-        heading.begin(call, target, _doing(store or {}, unset))
+        heading.begin(call, target, heading.now(target), _doing(store or {}, unset))
         changed = stage.change(target, store=store, unset=unset, expect=expected)
         ran = stage.run(target, changed) if run else None
         waiting = changed.holding if changed.holding != target.ledger.current else None
@@ -42,7 +42,7 @@ def replace(call: Call, after: Mapping[str, Secret], *, run: bool, expect: int |
     from deployer.stages import config as stage
 
     with call.opened(write=True, partial=not run) as target:
-        heading.begin(call, target, "edit the config")
+        heading.begin(call, target, heading.now(target), "edit the config")
         changed = stage.replace(target, after, expect=expect)
         ran = stage.run(target, changed) if run else None
         waiting = changed.holding if changed.holding != target.ledger.current else None
@@ -69,8 +69,8 @@ def _show(call: Call, changed: Changed, ran: Ran | None, lost: DeployError | Non
         call.screen.note(_unchanged(ran, waiting))
     elif name and not ran:
         call.screen.note(f"{name} is ready: `deploy run {name}`")
-    elif ran:
-        heading.end(call, heading.live(ran), f"changed: {heading.several(changed.names)}")
+    if ran:
+        heading.end(call, heading.live(ran), *([f"changed: {heading.several(changed.names)}"] if changed.names else []))
     document = {
         "names": changed.names,
         "release": name,

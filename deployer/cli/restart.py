@@ -22,7 +22,8 @@ def restart(
     from deployer.stages import formation
 
     call: Call = ctx.obj
+    chosen = f" {', '.join(processes)}" if processes else ""
     with call.opened(write=True) as target:
-        heading.begin(call, target, heading.now(target), f"restart {', '.join(processes or ['all'])}")
+        heading.begin(call, target, heading.now(target), f"restart{chosen}")
         ran = formation.restart(target, processes or [])
-        show_formation(ran, target, call, f"{heading.now(target)} is restarted: {', '.join(processes or ['all'])}")
+        show_formation(ran, target, call, f"{heading.now(target)} is restarted{':' if chosen else ''}{chosen}")
