@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 from deployer.core.errors import HostUnreachable
 from deployer.hosts import bootstrap, quick_paramiko
 from deployer.hosts.host import Channel
-from deployer.hosts.openssh import takeover
-from deployer.hosts.ssh_route import Route, Routes
 from deployer.hosts.ssh_settings import SshSettings
 
 if TYPE_CHECKING:
     from deployer.hosts.openssh.client import OpenSsh
     from deployer.hosts.ssh_connect import Logins
+    from deployer.hosts.ssh_route import Route, Routes
 
 AUTO, PARAMIKO, OPENSSH = "auto", "paramiko", "openssh"
 
@@ -66,6 +65,8 @@ class SshAccess:
         """The ways to the hosts."""
         with self._making:
             if self._routes is None:
+                from deployer.hosts.ssh_route import Routes  # noqa: PLC0415 - `local` needs none
+
                 self._routes = Routes(self._home, self._cache)
             return self._routes
 
@@ -95,6 +96,8 @@ class SshAccess:
         """Which client logs in on `route`, as far as the configuration tells."""
         if self.settings.client != AUTO:
             return self.settings.client
+        from deployer.hosts.openssh import takeover  # noqa: PLC0415 - `local` does without
+
         return OPENSSH if self.routes.resolver.program and takeover.reason(route) else PARAMIKO
 
 
@@ -126,6 +129,8 @@ class Ssh:
 
     def start(self) -> Running:
         """Log in, have the agent there, start it."""
+        from deployer.hosts.openssh.takeover import Incapable  # noqa: PLC0415 - `local` does without
+
         agent = bootstrap.Agent.of(self._app, self.root, self._cache)
         route = self.route
         self.address = f"{route.user}@{route.address}"
@@ -133,7 +138,7 @@ class Ssh:
         if self.client == PARAMIKO:
             try:
                 return self._by_paramiko(route, agent)
-            except takeover.Incapable as error:
+            except Incapable as error:
                 if not self.access.routes.resolver.program:
                     raise error.refusal from error
                 self.client = OPENSSH

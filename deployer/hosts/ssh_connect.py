@@ -132,7 +132,7 @@ class Logins:
         finally:
             if agent:
                 agent.close()
-        refusal = refusals.not_let_in(route, str(tried), closed=not transport.is_active())
+        refusal = refusals.not_let_in(route, str(tried), closed=not transport.is_active(), locked=tried.locked)
         raise Incapable(refusal) if tried.strange else _may_do_better(route, _ways(transport, route), refusal)
 
 

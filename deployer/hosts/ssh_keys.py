@@ -22,6 +22,7 @@ from deployer.hosts.ssh_route import Route
 USUAL = ("id_ed25519", "id_ecdsa", "id_rsa")
 IN_TOKENS = ("id_ed25519_sk", "id_ecdsa_sk")  # security keys: the ssh program's to use
 TRIES = 3
+NOBODY = "it has a passphrase, and there is no terminal to ask for it (`ssh-add` it first)"
 UNREAD = "it cannot be read"
 Ask = Callable[[str], str | None]
 
@@ -32,6 +33,7 @@ class Tried:
 
     keys: list[str] = field(default_factory=list)
     unusable: list[str] = field(default_factory=list)
+    locked: str = ""  # one that could not be opened for want of its passphrase
     strange: bool = False  # whether there was one that ssh may know how to use
 
     def __str__(self) -> str:
@@ -85,6 +87,7 @@ class Keyring:
                 yield key
             else:
                 tried.unusable.append(f"{path}: {key}")
+                tried.locked = tried.locked or (path if key == NOBODY else "")
                 tried.strange = tried.strange or (key.startswith(UNREAD) and key_files.is_private(path))
 
     def _of_agent(self, held: dict[bytes, PKey], tried: Tried) -> Iterator[PKey]:
@@ -113,7 +116,7 @@ class Keyring:
 
     def _unlocked(self, path: str) -> PKey | str:
         if self._ask is None:
-            return "it has a passphrase, and there is no terminal to ask for it (`ssh-add` it first)"
+            return NOBODY
         for _ in range(TRIES):
             given = self._ask(f"Passphrase for {path}: ")
             if not given:

@@ -63,13 +63,15 @@ def more_asked(route: Route, lacking: list[str]) -> HostUnreachable:
     )
 
 
-def not_let_in(route: Route, tried: str, *, closed: bool) -> HostUnreachable:
-    """No key fitted."""
+def not_let_in(route: Route, tried: str, *, closed: bool, locked: str = "") -> HostUnreachable:
+    """No key fitted; `locked` is a file that could not be tried, for want of its passphrase."""
     how = "; then the host closed the connection (MaxAuthTries)" if closed else ""
-    return HostUnreachable(
-        f"{route.name}: {route.user} was not let in: {tried}{how}",
-        hint=f"`ssh-copy-id {route.user}@{route.name}`, or name the key: IdentityFile in ~/.ssh/config",
-    )
+    hint = f"`ssh-copy-id {route.user}@{route.name}`, or name the key: IdentityFile in ~/.ssh/config"
+    if closed:
+        hint = "name the one key that fits (IdentityFile in ~/.ssh/config, and IdentitiesOnly yes)"
+    if locked:
+        hint = f"`ssh-add {locked}` asks for the passphrase; then run the command again"
+    return HostUnreachable(f"{route.name}: {route.user} was not let in: {tried}{how}", hint=hint)
 
 
 def no_channel(route: Route, error: Exception) -> HostUnreachable:

@@ -29,6 +29,7 @@ class Shown:
     root: str = ""
     manager: str = ""
     sent: bool = False
+    client: str = ""  # what has logged in: paramiko or openssh
     current: str = ""
     releases: list[str] = field(default_factory=list)
     error: str = ""
@@ -72,6 +73,7 @@ def _shown(session: Session) -> Shown:
         root=found.root,
         manager=found.manager,
         sent=isinstance(host, Ssh) and host.sent_agent,
+        client=host.client if isinstance(host, Ssh) else "",
         current=look.current,
         releases=[release_name(version) for version in found.releases],
     )

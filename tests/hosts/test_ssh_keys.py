@@ -3,6 +3,7 @@
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from deployer.core.errors import HostUnreachable
 from deployer.hosts.ssh import SshAccess
 from tests.hosts.conftest import QUICK
 from tests.ssh.server import keygen
+from tests.ssh.token import Token
 
 
 class Asked:
@@ -206,6 +208,16 @@ def test_a_public_key_may_be_named_whose_private_one_the_agent_has(over_ssh, ssh
     subprocess.run(["ssh-add", "-q", "-D"], check=True)
     with pytest.raises(HostUnreachable, match="it is a public key, and the agent does not have its private one"):
         over_ssh.host().start()
+
+
+@pytest.mark.parametrize("client", ["auto", "openssh"])
+def test_a_security_key_in_the_agent_lets_in(over_ssh, tmp_path, client):
+    with Token(tmp_path / "token") as token:
+        over_ssh.sshd.authorize(token.key)
+        configure(over_ssh, f"IdentityAgent {token.path}", f"IdentityFile {token.key}")
+        over_ssh.settings = replace(QUICK, client=client)
+        logs_in(over_ssh)
+        assert token.signed == 1
 
 
 def test_a_key_that_cannot_be_read_is_named(over_ssh, tmp_path):

@@ -155,11 +155,20 @@ def test_a_proxy_command_is_run(over_ssh, tmp_path):
     reaches(over_ssh, "by-command")
 
 
+def test_a_proxy_command_is_run_by_the_user_s_own_shell(over_ssh, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    (tmp_path / "pipe.py").write_text(PIPE)
+    python = over_ssh.sshd.bin / "python3"
+    over_ssh.sshd.operator(over_ssh.home, "by-command", more=f"ProxyCommand {python} <(cat {tmp_path}/pipe.py) %p")
+    reaches(over_ssh, "by-command")
+
+
 def test_a_proxy_command_that_fails(over_ssh):
     over_ssh.sshd.operator(over_ssh.home, "by-command", more="ProxyCommand exit 1")
     over_ssh.name = "by-command"
-    with pytest.raises(HostUnreachable, match=r"by-command: .*by its ProxyCommand closed the connection"):
+    with pytest.raises(HostUnreachable, match=r"by-command: .*by its ProxyCommand closed the connection") as told:
         over_ssh.host().start()
+    assert told.value.hint.endswith(": exit 1")  # ssh -v would not say more than the command itself
 
 
 def test_match_exec_decides_as_for_ssh(tmp_path):

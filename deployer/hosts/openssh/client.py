@@ -26,6 +26,7 @@ from deployer.hosts.ssh_settings import CONNECT_TIMEOUT, SshSettings
 
 PAUSE = (0.3, 1.0)  # seconds before the second try
 BUFFER = 1 << 16
+LONGEST = 60.0  # seconds for a whole login, with all the hosts on the way
 USUAL = ("id_ed25519", "id_ed25519_sk", "id_ecdsa", "id_ecdsa_sk", "id_rsa")
 KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 RSA = ("rsa-sha2-512", "rsa-sha2-256")  # how a key of type ssh-rsa signs
@@ -62,7 +63,15 @@ class OpenSsh:
         log = self._resolver.files.scratch() / f"log-{self._next()}"
         log.touch(0o600)
         line = [*self._line(route), "-E", str(log), "-o", "LogLevel=DEBUG1", *route.asked, "--", route.alias, command]
-        return OpenSshChannel(line, self.settings.silence, Login(self, route, known, log, self._at_once))
+        login = Login(self, route, known, log, self._at_once)
+        try:
+            return OpenSshChannel(line, self.settings, login)
+        except OSError as error:
+            login.done()
+            raise HostUnreachable(
+                f"{route.name}: {self._resolver.program} cannot be started: {error.strerror}",
+                hint="is this machine out of memory, processes or open files? `ulimit -a` shows the limits",
+            ) from error
 
     def host_key(self, route: Route, kinds: Sequence[str]) -> Key:
         """The key that the host shows, of the first of `kinds` that it has; nothing but that is asked."""
@@ -77,7 +86,7 @@ class OpenSsh:
         given = [word for option in options for word in ("-o", option)]
         line = [self._resolver.program, *given, *self._line(route)[1:], "-E", str(log), *route.asked, "--", route.alias]
         with self._at_once:
-            channel = OpenSshChannel([*line, "true"], self.settings.silence, None)
+            channel = OpenSshChannel([*line, "true"], self.settings, None)
             with contextlib.suppress(OSError):
                 channel.reader.read()
             channel.drop()
@@ -146,8 +155,8 @@ class Login:
 class OpenSshChannel:
     """A command on a host, by the ssh program."""
 
-    def __init__(self, line: Sequence[str], silence: float, login: Login | None) -> None:
-        self._login = login
+    def __init__(self, line: Sequence[str], settings: SshSettings, login: Login | None) -> None:
+        self._login, self._silence = login, settings.silence
         if login:
             login.begin()
         self._process = subprocess.Popen(
@@ -162,12 +171,13 @@ class OpenSshChannel:
             _taken(pipe) for pipe in (self._process.stdin, self._process.stdout, self._process.stderr)
         )
         self._errors = Errors(stderr)
-        self._input, self._output = Input(stdin, silence), Output(stdout, self._errors, silence)
+        self._input, self._output = Input(stdin, self._silence), Output(stdout, self._errors, LONGEST)
         self.writer = cast("BinaryIO", self._input)
         self.reader = cast("BinaryIO", io.BufferedReader(self._output, BUFFER))
 
     def begun(self) -> None:
-        """The login is done with: the next one may begin."""
+        """The login is done with: the next one may begin, and from here on the host is heard every few seconds."""
+        self._output.silence = self._silence
         if self._login:
             self._login.done()
 

@@ -12,6 +12,7 @@ import os
 import pwd
 import re
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +35,7 @@ class ConfigFiles:
         self.lines: dict[Path, list[str]] = {}
         for path in (self.mine, self.system):
             self._read(path, path.parent, 0)
+        self._making = threading.Lock()
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def roots(self) -> list[Path]:
@@ -76,9 +78,10 @@ class ConfigFiles:
 
     def scratch(self) -> Path:
         """A private folder that goes with this process."""
-        if self._scratch is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="deployer-ssh-")
-        return Path(self._scratch.name)
+        with self._making:
+            if self._scratch is None:
+                self._scratch = tempfile.TemporaryDirectory(prefix="deployer-ssh-")
+            return Path(self._scratch.name)
 
     def original(self, text: str) -> str:
         """A message of ssh's with the names of the files themselves in place of their copies'."""

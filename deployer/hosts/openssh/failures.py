@@ -6,6 +6,7 @@ explanation a person reads; whom to trust is judged by known_hosts.  Imported on
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 from typing import TYPE_CHECKING
@@ -90,7 +91,8 @@ def _of_key(route: Route, known: KnownHosts, log: str) -> HostUnreachable | None
 def _on_the_way(client: OpenSsh, route: Route, gateway: Route, said: str) -> HostUnreachable:
     """Why the host was not even reached: the gateway is asked by itself."""
     channel = client.opened(gateway, "true")
-    channel.reader.read()
+    with contextlib.suppress(OSError):  # silent: told below
+        channel.reader.read()
     channel.drop()
     return channel.refusal() or HostUnreachable(
         f"{route.name}: {route.address} through {gateway.name} cannot be reached from there: {last(said)}",
@@ -106,9 +108,10 @@ def _denied(route: Route, said: str) -> HostUnreachable:
         return refusals.no_keys_taken(route, allowed)
     keys = list(dict.fromkeys(OFFERED.findall(said)))
     tried = f"tried {', '.join(keys)}" if keys else "there was no key to try"
-    for path in filter(_is_locked, route.identities):
+    locked = list(filter(_is_locked, route.identities))
+    for path in locked:
         tried += f"; {path}: it has a passphrase, for which the ssh program is not to ask (`ssh-add` it first)"
-    return refusals.not_let_in(route, tried, closed=TOO_MANY in said)
+    return refusals.not_let_in(route, tried, closed=TOO_MANY in said, locked=locked[0] if locked else "")
 
 
 def _is_locked(path: str) -> bool:
@@ -136,10 +139,11 @@ def _of_connection(route: Route, client: OpenSsh, said: str) -> HostUnreachable:
             told = refusals.of_connection(route, kind(), client.settings)
             made = Passing if issubclass(kind, ConnectionError) else HostUnreachable
             return made(told.message, hint=told.hint, output=told.output)
-    return HostUnreachable(f"{route.name}: ssh says: {last(said)}", hint=f"`ssh -v {route.alias}` tells more")
+    told = f"ssh says: {last(said)}" if last(said) else "the login by the ssh program did not come to its end"
+    return HostUnreachable(f"{route.name}: {told}", hint=f"`ssh -v {route.alias}` tells more")
 
 
 def last(said: str) -> str:
-    """The last line of ssh's that is for people."""
+    """The last line of ssh's that is for people; '' for none."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("debug1:")]
-    return lines[-1] if lines else "it ended without a word"
+    return lines[-1] if lines else ""

@@ -93,7 +93,7 @@ class Output(io.RawIOBase):
 
     def __init__(self, descriptor: int, errors: Errors, silence: float) -> None:
         super().__init__()
-        self._descriptor, self._errors, self._silence = descriptor, errors, silence
+        self._descriptor, self._errors, self.silence = descriptor, errors, silence
 
     def readable(self) -> bool:
         """Yes."""
@@ -101,7 +101,7 @@ class Output(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """What has come, at most as much as fits into `buffer`; 0 at the end."""
-        deadline = time.monotonic() + self._silence
+        deadline = time.monotonic() + self.silence
         while True:
             polled = select.poll()
             for descriptor in (self._descriptor, *self._errors.open):
