@@ -139,8 +139,8 @@ def _of_connection(route: Route, client: OpenSsh, said: str) -> HostUnreachable:
             told = refusals.of_connection(route, kind(), client.settings)
             made = Passing if issubclass(kind, ConnectionError) else HostUnreachable
             return made(told.message, hint=told.hint, output=told.output)
-    told = f"ssh says: {last(said)}" if last(said) else "the login by the ssh program did not come to its end"
-    return HostUnreachable(f"{route.name}: {told}", hint=f"`ssh -v {route.alias}` tells more")
+    why = f"ssh says: {last(said)}" if last(said) else "the login by the ssh program did not come to its end"
+    return HostUnreachable(f"{route.name}: {why}", hint=f"`ssh -v {route.alias}` tells more")
 
 
 def last(said: str) -> str:
