@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from deployer.core.errors import DeployError, Drift, HostUnreachable
+from deployer.core.errors import DeployError, Drift, HostFailed, HostUnreachable
 from deployer.hosts.host import Host
 from deployer.hosts.session import Session
 
@@ -46,7 +46,7 @@ class CannotSay(HostUnreachable):
 
 def cannot_say(host: str, error: DeployError) -> DeployError:
     """`error` of a host as a reason to leave it out of an answer."""
-    if isinstance(error, (HostUnreachable, Drift)):
+    if isinstance(error, (HostUnreachable, HostFailed, Drift)):
         return error
     told = error.message if host in error.message else f"{host}: {error.message}"
     return CannotSay(told, hint=error.hint, output=error.output, details=error.details)
