@@ -49,7 +49,7 @@ from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 from deployer.core.strategy import SOCKET
 
-PAUSE, GRACE = 0.02, 10.0
+PAUSE, GRACE, SOON = 0.02, 10.0, 3.0  # seconds
 NOTIFY = "notify"
 DEAD, BOOTING, RUNNING, BACKOFF, ENDING = (0, 100, 200), 10, 20, 30, 40  # supervisor/states.py
 
@@ -138,7 +138,7 @@ class Supervisor:
 
     def weaknesses(self) -> list[str]:
         """Whether supervisord does not run, or hangs, though there is something to keep alive."""
-        if not self._told() or self._daemon.answers():
+        if not self._told() or self._daemon.answers(SOON):
             return []
         return ["supervisord does not answer: it starts nothing again that ends; `deploy run` fixes it"]
 

@@ -52,14 +52,14 @@ class Daemon:
     def __init__(self, files: Layout, client: Client) -> None:
         self._files, self._client = files, client
 
-    def answers(self) -> bool:
+    def answers(self, patience: float = PATIENCE) -> bool:
         """Whether it runs and answers; one that is just starting is waited for, one that hangs is not."""
         try:
             return bool(self._client.call("getPID"))
         except Unanswered as silence:
             if silence.hung:
                 return False
-        until(lambda: self._speaks() or not self.pids(), PATIENCE)
+        until(lambda: self._speaks() or not self.pids(), patience)
         return self._speaks()
 
     def pids(self, *, launching: bool = False) -> list[int]:

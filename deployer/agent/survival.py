@@ -19,19 +19,25 @@ WRITE, ENTER = 0o2, 0o1
 def risks(files: Layout, manager: ProcessManager, instances: Sequence[Instance]) -> list[str]:
     """Why it would not, each in words; none where it would."""
     living = [instance for instance in instances if instance.state != STOPPING]
-    given = pending.places(files).shared
-    lost = handing.unheld(manager, given, living)
-    held = [
-        f"nobody holds the socket of {kind} (port {given[kind]}): it could not listen again; `deploy run` opens it"
-        for kind in sorted(lost)
-    ]
-    found = [*manager.weaknesses(), *held]
+    try:
+        found = [*manager.weaknesses(), *_unheld(files, manager, living)]
+    except DeployError as error:  # systemd does not answer: what runs is known all the same
+        found = [error.message]
     for version in sorted({instance.process.release for instance in living}):
         try:
             found += _closed(files, stage.spec(files, version))
         except DeployError:  # damaged: `deploy verify` says so
             continue
     return found
+
+
+def _unheld(files: Layout, manager: ProcessManager, living: Sequence[Instance]) -> list[str]:
+    """The sockets that nobody holds, of processes that were given one."""
+    given = pending.places(files).shared
+    return [
+        f"nobody holds the socket of {kind} (port {given[kind]}): it could not listen again; `deploy run` opens it"
+        for kind in sorted(handing.unheld(manager, given, living))
+    ]
 
 
 def _closed(files: Layout, spec: Spec) -> list[str]:

@@ -102,6 +102,8 @@ class Watch:
         What ran before this run began has that behind it, and what its manager's own end has cut off was no failure.
         """
         if self._restarts is None:
+            if instance.state == STARTING:  # its launcher has not counted this start yet
+                return False
             before = instance.since < self._timings.begun
             young = not before and time.time() - instance.since < self.kind.healthy_time
             self._restarts = instance.restarts - (instance.short if young else 0)
