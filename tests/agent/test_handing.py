@@ -7,7 +7,7 @@ import json
 import pytest
 
 from deployer.agent import handing, stage
-from deployer.core import wire
+from deployer.core import canonical, wire
 from deployer.core.formation import Places, Process
 from deployer.core.routing import Router
 
@@ -52,5 +52,5 @@ def test_a_socket_whose_address_does_not_do_any_more_is_opened_anew(files, befor
     a_release(files, 1, a_type("web", before, listen="socket"))
     a_release(files, 2, a_type("web", after, listen="socket"))
     path = files.release(2) / "release.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "router": wire.encode(router)}))
+    path.write_bytes(canonical.dumps({**json.loads(path.read_text()), "router": wire.encode(router)}) + b"\n")
     assert handing.readdressed(files, stage.spec(files, 2), [OLD_WEB]) == expected
