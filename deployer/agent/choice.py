@@ -125,9 +125,9 @@ class Successor:
         """Listen no longer for the types that are given their socket, `but` for these."""
         self._now.close_sockets(but=but)
 
-    def unheld(self, kinds: Mapping[str, int]) -> set[str]:
-        """Those of these types whose socket nobody holds."""
-        return self._now.unheld(kinds)
+    def held(self, kinds: Mapping[str, int]) -> dict[str, str]:
+        """Where the sockets of these types listen."""
+        return self._now.held(kinds)
 
     def weaknesses(self) -> list[str]:
         """Why a process that ends now would not be started again."""

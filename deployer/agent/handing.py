@@ -7,13 +7,10 @@ be opened once no process has the old one.
 
 from __future__ import annotations
 
-from typing import Mapping, Optional, Sequence
+from typing import Mapping, Sequence
 
-from deployer.agent import stage
 from deployer.agent.environment import LOOPBACK, behind_router, socket_address
-from deployer.agent.layout import Layout
 from deployer.agent.managers import Instance, ProcessManager
-from deployer.core.errors import DeployError
 from deployer.core.formation import Places, Process
 from deployer.core.release import Spec
 from deployer.core.strategy import SOCKET
@@ -43,13 +40,15 @@ def moving(given: Places, places: Places, wanted: Sequence[Process], present: Se
     return found
 
 
-def readdressed(files: Layout, spec: Spec, present: Sequence[Process]) -> set[str]:
-    """The types whose socket was opened on an address that does not do for the release of `spec`."""
+def readdressed(manager: ProcessManager, given: Mapping[str, int], spec: Spec) -> set[str]:
+    """The types whose socket (`given`, with its port) listens on an address that does not do for the release `spec`."""
     found = set()
-    for kind in spec.launch.processes:
-        releases = {process.release for process in present if process.type == kind.name} - {spec.version}
-        if kind.listen == SOCKET and any(not _does(_address(files, v, kind.name), spec, kind.name) for v in releases):
-            found.add(kind.name)
+    for kind, address in (manager.held(given) if given else {}).items():
+        known = spec.types.get(kind)
+        if known is not None and known.listen == SOCKET:
+            wanted = socket_address(spec, kind, known.command, known.address)
+            if not _does(address, wanted, routed=behind_router(spec, kind)):
+                found.add(kind)
     return found
 
 
@@ -57,22 +56,11 @@ def unheld(manager: ProcessManager, given: Mapping[str, int], instances: Sequenc
     """The types that have processes and a socket (`given`, with its port), but nobody holds that."""
     living = {instance.process.type for instance in instances}
     kinds = {kind: port for kind, port in given.items() if kind in living}
-    return manager.unheld(kinds) if kinds else set()
+    return kinds.keys() - manager.held(kinds).keys() if kinds else set()
 
 
-def _address(files: Layout, version: int, name: str) -> Optional[str]:
-    """Where the socket of a type was opened for a release; None where that has no such socket, or says nothing."""
-    try:
-        spec = stage.spec(files, version)
-    except DeployError:  # damaged, or pruned
-        return None
-    kind = spec.types.get(name)
-    return socket_address(spec, name, kind.command, kind.address) if kind and kind.listen == SOCKET else None
-
-
-def _does(has: Optional[str], spec: Spec, name: str) -> bool:
-    kind = spec.types[name]
-    wanted = socket_address(spec, name, kind.command, kind.address)
-    if has is None or has == wanted:
+def _does(has: str, wanted: str, *, routed: bool) -> bool:
+    """Whether a socket on the address `has` is as good as one on `wanted`; a router reaches it on every one of ours."""
+    if has == wanted or (has in EVERYWHERE and wanted in EVERYWHERE):
         return True
-    return behind_router(spec, name) and wanted == LOOPBACK and has in (*EVERYWHERE, LOOPBACK)
+    return routed and has in (*EVERYWHERE, LOOPBACK)

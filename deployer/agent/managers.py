@@ -85,8 +85,8 @@ class ProcessManager(Protocol):
         """
         ...
 
-    def unheld(self, kinds: Mapping[str, int]) -> set[str]:
-        """Those of these types whose socket, on this port, nobody holds: the next process of it could not listen."""
+    def held(self, kinds: Mapping[str, int]) -> dict[str, str]:
+        """Where the sockets of these types listen, '' for every address: of those that are held, on this port."""
         ...
 
     def weaknesses(self) -> list[str]:

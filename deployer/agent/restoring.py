@@ -139,8 +139,7 @@ def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending, *, qui
         _end(manager, change, replacing.bring(manager, change, check=_go_on, timings=timings), timings, quick=quick)
         schedules.apply(files, manager, None, {})
         return
-    present = [instance.process for instance in manager.instances()]
-    change = _as_it_was(files, spec, waiting.before, waiting, present)
+    change = _as_it_was(files, manager, spec, waiting)
     reroute = rerouting(files, spec, _go_on, patience=HURRY if quick else PATIENCE)
     if quick:
         timings.settled(change.wanted)
@@ -189,15 +188,19 @@ def _go_on() -> None:
     """Nothing stops the host from going back."""
 
 
-def _as_it_was(files: Layout, spec: Spec, before: State, waiting: Pending, present: Sequence[Process]) -> Change:
+def _as_it_was(files: Layout, manager: ProcessManager, spec: Spec, waiting: Pending) -> Change:
     """The processes of `before` in the places that they had, whatever the switch has handed out."""
+    assert waiting.before is not None
+    before = waiting.before
     known, handed_out = pending.places(files), waiting.places
     ports = formation.allocate(spec.launch.processes, {**handed_out.ports, **known.ports}, sockets.free)
     places = formation.places(spec.launch.processes, ports, known.turns)
     wanted = before.processes(places)
     ways = turnover.strategies(spec.types, before.formation, spec.router.own)
     ways = replacing.beside_those_of([waiting.after.version], ways, files)
-    changing = handing.moving(handed_out, places, wanted, present) | handing.readdressed(files, spec, present)
+    present = [instance.process for instance in manager.instances()]
+    changing = handing.moving(handed_out, places, wanted, present)
+    changing |= handing.readdressed(manager, handed_out.shared, spec)
     return Change(wanted, spec.types, ways, handing=changing)
 
 

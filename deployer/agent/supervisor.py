@@ -131,10 +131,10 @@ class Supervisor:
         """Have the sockets of all types held no longer, `but` for these."""
         self._holder.close(set(self._holder.wanted()) - set(but))
 
-    def unheld(self, kinds: Mapping[str, int]) -> set[str]:
-        """Those of these types whose socket, on this port, the holder does not have."""
+    def held(self, kinds: Mapping[str, int]) -> dict[str, str]:
+        """Where the holder's sockets of these types listen, of those on this port."""
         held = self._holder.held()
-        return {kind for kind, port in kinds.items() if held.get(kind, ("", 0))[1] != port}
+        return {kind: "" if at == ANY else at for kind, (at, port) in held.items() if kinds.get(kind) == port}
 
     def weaknesses(self) -> list[str]:
         """Whether supervisord does not run, or hangs, though there is something to keep alive."""

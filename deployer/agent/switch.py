@@ -124,7 +124,9 @@ def _change(
     anew = [p for p in wanted if p in present and turnover.named(p, request.restart)]
     lost = handing.unheld(host.manager, given.shared, instances)
     anew += [p for p in wanted if p.type in lost and p in present and p not in anew]
-    changing = handing.moving(given, places, wanted, present) | handing.readdressed(host.files, spec, present) | lost
+    changing = (
+        handing.moving(given, places, wanted, present) | handing.readdressed(host.manager, given.shared, spec) | lost
+    )
     return Change(wanted, spec.types, ways, anew, changing), places
 
 

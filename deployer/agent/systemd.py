@@ -124,9 +124,9 @@ class Systemd:
         """Close the sockets of all types, `but` for these."""
         self._sockets.close(self._sockets.declared() - set(but))
 
-    def unheld(self, kinds: Mapping[str, int]) -> set[str]:
-        """Those of these types whose socket, on this port, systemd does not hold."""
-        return {kind for kind, port in kinds.items() if not self._sockets.holds(kind, port)}
+    def held(self, kinds: Mapping[str, int]) -> dict[str, str]:
+        """Where the sockets of these types listen, of those that systemd holds on this port."""
+        return {kind: self._sockets.address(kind) for kind, port in kinds.items() if self._sockets.holds(kind, port)}
 
     def weaknesses(self) -> list[str]:
         """Whether units have been removed, or the user's systemd ends with the last login."""

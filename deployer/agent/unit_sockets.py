@@ -105,6 +105,10 @@ class UnitSockets:
             return False
         return sockets.had_by(port, "systemd") is not False
 
+    def address(self, kind: str) -> str:
+        """Where the socket of this type listens, '' for every address."""
+        return self._listens(unit_files.socket_name(self._files, kind)).rpartition(":")[0]
+
     def _listens(self, name: str) -> str:
         """Where the unit file has it listen."""
         text = (self._systemctl.units / name).read_text()

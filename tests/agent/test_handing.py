@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from deployer.agent import handing, stage
-from deployer.core import canonical, wire
+from deployer.agent.handed import ANY
+from deployer.agent.holder import Holder
+from deployer.agent.supervisor import Supervisor
 from deployer.core.formation import Places, Process
+from deployer.core.message import fields
+from deployer.core.release import Spec
 from deployer.core.routing import Router
 
 from .releases import a_release, a_type
@@ -42,15 +44,24 @@ def test_a_port_that_changes_hands_is_free_first(given, places, wanted, present,
 @pytest.mark.parametrize(
     ("before", "after", "router", "expected"),
     [
-        ("gunicorn app:app --bind 127.0.0.1:$PORT", "gunicorn app:app --bind 0.0.0.0:$PORT", Router(), {"web"}),
-        ("gunicorn app:app --bind 0.0.0.0:$PORT", "gunicorn app:app --bind 127.0.0.1:$PORT", Router(), {"web"}),
-        ("gunicorn app:app --bind 0.0.0.0:$PORT", "gunicorn app:app -w 4 --bind 0.0.0.0:$PORT", Router(), set()),
-        ("exec ./serve", "exec ./serve", Router("caddy", type="web"), set()),  # wider than it needs: nobody is cut off
+        ("127.0.0.1", "gunicorn app:app --bind 0.0.0.0:$PORT", Router(), {"web"}),
+        ("", "gunicorn app:app --bind 127.0.0.1:$PORT", Router(), {"web"}),
+        ("", "gunicorn app:app --bind 0.0.0.0:$PORT", Router(), set()),
+        ("", "exec ./serve", Router("caddy", type="web"), set()),  # wider than it needs: nobody is cut off
+        ("127.0.0.1", "exec ./serve", Router("nginx", type="web"), set()),
+        ("127.0.0.1", "exec ./serve", Router("caddy", type="web", host="front"), {"web"}),
+        ("127.0.0.1", "exec ./serve", Router(), {"web"}),
     ],
 )
-def test_a_socket_whose_address_does_not_do_any_more_is_opened_anew(files, before, after, router, expected):
-    a_release(files, 1, a_type("web", before, listen="socket"))
-    a_release(files, 2, a_type("web", after, listen="socket"))
-    path = files.release(2) / "release.json"
-    path.write_bytes(canonical.dumps({**json.loads(path.read_text()), "router": wire.encode(router)}) + b"\n")
-    assert handing.readdressed(files, stage.spec(files, 2), [OLD_WEB]) == expected
+def test_a_socket_whose_address_does_not_do_any_more_is_opened_anew(files, port, before, after, router, expected):
+    a_release(files, 1, a_type("web", after, listen="socket"))
+    spec = stage.spec(files, 1)
+    found = Spec(**{name: getattr(spec, name) for name in fields(Spec)} | {"router": router})
+    manager = Supervisor(files)
+    holder = Holder(files)
+    holder.open({"web": (before or ANY, port)}, 1)
+    try:
+        assert handing.readdressed(manager, {"web": port}, found) == expected
+        assert handing.readdressed(manager, {"web": port + 1}, found) == set()  # of that another test tells
+    finally:
+        holder.end()
