@@ -66,6 +66,17 @@ def hindrance() -> tuple[str, ...]:
     return ()
 
 
+def gap_at_boot(kind: str, wish: str) -> str:
+    """What is lost where `auto` has found the embedded manager only because lingering is off; '' where it is not so."""
+    name = user.name()
+    if kind != SUPERVISOR or wish != AUTO or os.geteuid() == 0 or user.lingers(name):
+        return ""
+    if not os.path.isdir("/run/systemd/system"):
+        return ""
+    way = f"`sudo loginctl enable-linger {name}`, then `manager: systemd` in deploy.yaml"
+    return f"lingering is off for {name}: nothing starts this when the host boots; {way}"
+
+
 def _supervised(files: Layout) -> bool:
     return any((files.root / SUPERVISED).glob("*.conf"))
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 from deployer.agent import (
+    choice,
     crash_loops,
     disk_errors,
     durable,
@@ -87,6 +88,8 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
         routing.check(host.files, spec, change.wanted)
         if not request.stopped:
             file_times.settle(host.files, request.version, request.times)
+            if gap := choice.gap_at_boot(host.manager.kind, host.asked.manager):
+                host.session.event("warning", gap)
         _check_ports(host, change, instances)
         retires = any(change.beside(process) for process in running if process not in change.wanted)
         cause, by, at, name = request.cause, request.by, request.at, host.asked.host
