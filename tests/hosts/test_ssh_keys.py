@@ -225,5 +225,5 @@ def test_a_key_that_cannot_be_read_is_named(over_ssh, tmp_path):
     configure(over_ssh, f"IdentityFile {tmp_path}/odd", f"IdentityFile {tmp_path}/missing")
     with pytest.raises(HostUnreachable) as told:
         over_ssh.host().start()
-    assert f"{tmp_path}/odd: it cannot be read" in told.value.message
+    assert f"{tmp_path}/odd: it is no private key" in told.value.message
     assert f"{tmp_path}/missing: No such file or directory" in told.value.message
