@@ -103,4 +103,5 @@ def _failed(manager: ProcessManager, watch: Watch, failure: str) -> RunFailed:
         f"{process.name} of v{process.release} {failure}",
         hint=f"{watch.hint}; {logs}" if watch.hint else logs,
         output=manager.tail(process, LINES).decode("utf-8", "replace"),
+        details=watch.details,
     )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Callable, Optional, Sequence
 
 from deployer.agent import (
@@ -29,13 +30,16 @@ from deployer.agent.pending import Pending, State
 from deployer.agent.replacing import Change, Reroute
 from deployer.agent.retiring import PATIENCE
 from deployer.agent.timings import HURRY, Timings
+from deployer.agent.waiting import until
 from deployer.core import formation, turnover
-from deployer.core.errors import DeployError
+from deployer.core.errors import DeployError, RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 from deployer.core.message import message
 from deployer.core.release import Spec
 from deployer.core.strategy import DRAIN
+
+STRANGER = 10.0  # seconds that another program may have the port of what is to serve again
 
 
 @message
@@ -145,11 +149,31 @@ def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending, *, qui
         timings.settled(change.wanted)
     leaving = replacing.bring(manager, change, check=_go_on, reroute=reroute, timings=timings)
     try:
-        readiness.await_ready(manager, change.wanted, change.types, check=_go_on, timings=timings)
+        _await_up(manager, change, timings)
         routing.move(files, spec, change.wanted)
         schedules.apply(files, manager, spec, waiting.before.formation, stopped=waiting.before.stopped)
     finally:
         _end(manager, change, leaving, timings, quick=quick)
+
+
+def _await_up(manager: ProcessManager, change: Change, timings: Timings) -> None:
+    """Wait until all are up; whoever has taken a port while nobody had it may be gone in a moment."""
+    deadline = time.monotonic() + STRANGER
+    while True:
+        try:
+            return readiness.await_ready(manager, change.wanted, change.types, check=_go_on, timings=timings)
+        except RunFailed as failed:
+            port = failed.details.get("port_held", {}).get("port")
+            if not port or not _is_left(port, deadline):
+                raise
+        late = [process for process in change.wanted if process.port == port]
+        manager.stop(late)
+        manager.start(late, change.types)
+
+
+def _is_left(port: int, deadline: float) -> bool:
+    """Whether nobody listens on the port any more, before `deadline`."""
+    return until(lambda: sockets.owner(port) is None, deadline - time.monotonic())
 
 
 def _hurried(files: Layout, waiting: Pending) -> Timings:

@@ -19,7 +19,7 @@ from deployer.core.strategy import SOCKET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import Any, Optional
 
     from deployer.agent.health_command import Trial
 
@@ -36,6 +36,7 @@ class Watch:
     ) -> None:
         self._manager, self.process, self.kind = manager, process, kind
         self.ready, self.settled, self.hint = False, False, ""
+        self.details: dict[str, Any] = {}
         self._patience, self._timings = patience, timings
         self._deadline = time.monotonic() + kind.boot_timeout
         self._restarts: Optional[int] = None
@@ -284,7 +285,15 @@ class Watch:
         if owner is None:
             return ""
         who = f"pid {owner[0]} ({owner[1]})" if owner[0] else "another user's process"
+        if not self._is_ours(owner[0]):
+            self.details = {"port_held": {"port": port, "pid": owner[0], "name": owner[1]}}
+            self.hint = f"end {who}, or give `processes.{self.process.type}.port` another port in deploy.yaml"
         return f"; port {port} is held by {who}"
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether it belongs to a process of this target: the app binds a port that is not its own."""
+        pids = [instance.pid for instance in self._manager.instances() if instance.pid]
+        return any(pid == one.pid for root in pids for one in procfs.family(root))
 
 
 def _said(trial: Trial) -> str:

@@ -152,7 +152,7 @@ def _otherwise(outcomes: Sequence[HostOutcome]) -> str:
 def _hint(worst: DeployError, mixed: bool, wanted: Wanted) -> str:  # noqa: FBT001
     if not mixed:
         return worst.hint
-    first = f"{worst.hint}.  " if "errno" in worst.details else ""
+    first = f"{worst.hint}.  " if {"errno", "port_held"} & worst.details.keys() else ""
     return f"{first}`deploy status` tells what serves where; then `deploy run v{wanted.version}`"
 
 
