@@ -39,7 +39,7 @@ from deployer.core.message import message
 from deployer.core.release import Spec
 from deployer.core.strategy import DRAIN
 
-STRANGER = 10.0  # seconds that another program may have the port of what is to serve again
+AGAIN = 10.0  # seconds in which what is to serve again is tried again; another program may have its port meanwhile
 
 
 @message
@@ -147,7 +147,7 @@ def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending, *, qui
     reroute = rerouting(files, spec, _go_on, patience=HURRY if quick else PATIENCE)
     if quick:
         timings.settled(change.wanted)
-    leaving = replacing.bring(manager, change, check=_go_on, reroute=reroute, timings=timings)
+    leaving = _brought(manager, change, reroute, timings)
     try:
         _await_up(manager, change, timings)
         routing.move(files, spec, change.wanted)
@@ -156,17 +156,30 @@ def _bring_back(files: Layout, manager: ProcessManager, waiting: Pending, *, qui
         _end(manager, change, leaving, timings, quick=quick)
 
 
+def _brought(manager: ProcessManager, change: Change, reroute: Reroute, timings: Timings) -> list[Process]:
+    """Have all of these begun, though one of them does not come up: the others are not to be missing for that."""
+    for left in range(len(change.wanted), -1, -1):
+        try:
+            return replacing.bring(manager, change, check=_go_on, reroute=reroute, timings=timings)
+        except RunFailed:
+            if not left:
+                raise
+    return []
+
+
 def _await_up(manager: ProcessManager, change: Change, timings: Timings) -> None:
-    """Wait until all are up; whoever has taken a port while nobody had it may be gone in a moment."""
-    deadline = time.monotonic() + STRANGER
+    """Wait until all are up, and try once more: whoever has taken a port in between may be gone in a moment."""
+    deadline, tried = time.monotonic() + AGAIN, False
     while True:
         try:
             return readiness.await_ready(manager, change.wanted, change.types, check=_go_on, timings=timings)
         except RunFailed as failed:
             port = failed.details.get("port_held", {}).get("port")
-            if not port or not _is_left(port, deadline):
+            if time.monotonic() > deadline or (tried and not port) or (port and not _is_left(port, deadline)):
                 raise
-        late = [process for process in change.wanted if process.port == port]
+        tried = True
+        up = {instance.process for instance in manager.instances() if instance.state == UP}
+        late = [process for process in change.wanted if process not in up]
         manager.stop(late)
         manager.start(late, change.types)
 
