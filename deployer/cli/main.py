@@ -48,15 +48,15 @@ def main() -> int:
 
 def _page(topic: list[str]) -> int | None:
     """Show the page that `deploy help TOPIC` asks for, or list them; None where that is a command, or nothing."""
+    if topic and table.resolve(topic) is not None and "/" not in topic[-1]:
+        return None
     from deployer.cli import pages
 
     if not topic:
         return _say(table.overview() + pages.listed())
     name = topic[-1].rpartition("/")[2].removesuffix(".md")
     page = pages.topics().get(name)
-    if page is None or (table.resolve(topic) is not None and "/" not in topic[-1]):
-        return None
-    return pages.show(page)
+    return None if page is None else pages.show(page)
 
 
 def _say(text: str) -> int:

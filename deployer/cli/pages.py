@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -42,6 +40,9 @@ def show(page: Path) -> int:
     if not sys.stdout.isatty():
         sys.stdout.write(text)
         return 0
+    import shutil
+    import subprocess
+
     from rich.console import Console
     from rich.markdown import Markdown
 

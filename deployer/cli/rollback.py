@@ -71,9 +71,9 @@ def _go_back(call: Call, target: Target, release: str | None, *, keep_config: bo
     from deployer.stages import rollback as stage
 
     choice = stage.choose(target, target.ledger.find(release).version if release else None, code_only=keep_config)
+    heading.begin(call, target, *_what_changes(call, target, choice.release, keep_config=keep_config))
     if choice.skipped:
         call.screen.note(f"skipped {history.told(choice.skipped)}")
-    heading.begin(call, target, *_what_changes(call, target, choice.release, keep_config=keep_config))
     ran = stage.rollback(target, choice.release, config_from_current=keep_config)
     skipped = [{"release": release_name(one.version), "why": one.why} for one in choice.skipped]
     outcome.show(ran, call, heading.commit_of(target, ran.release), skipped=skipped)

@@ -257,7 +257,8 @@ def test_a_rollback_says_first_what_it_will_change(shop):
     done = shop("rollback")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{current}\n"
-    assert f"from {shipped.stdout.strip()} back to {current} (commit " in done.stderr
+    told = f"tiny → local · rollback {shipped.stdout.strip()} → {current} · commit "
+    assert done.stderr.startswith(told), done.stderr
     assert shop.json("run", shipped.stdout.strip())["outcome"] == "succeeded"
     told = shop("diff", current)
     assert "Say another" in told.stdout
@@ -348,7 +349,7 @@ def test_a_tool_that_is_missing_is_told_with_what_to_do(tmp_path):
 def test_quiet_leaves_the_answer_alone(shop):
     done = shop("-q", "restart", "web", "--json")
     assert done.returncode == 0
-    assert all(line.startswith("warning: web refuses requests") for line in done.stderr.splitlines())
+    assert all(line.startswith("warning: web refuses requests") for line in done.stderr.splitlines()), done.stderr
     assert json.loads(done.stdout)["outcome"] == "succeeded"
 
 

@@ -68,7 +68,7 @@ def test_a_table_on_a_terminal_fits_eighty_columns():
 def test_a_row_with_a_word_that_is_wider_than_the_terminal_is_a_paragraph():
     digest = "d" * 64
     lines = columns.table(["release", "build"], [["v7", digest], ["v8", "short"]], 40)
-    assert lines == ["v7", f"  build {digest}", "v8", "  build short"]
+    assert lines == ["v7", "  build", f"    {digest}", "v8", "  build short"]
 
 
 PROCESSES = """

@@ -27,6 +27,10 @@ PARTS = {  # of several commands, or beside one
     "interrupted",
     "refusals",
     "surroundings",
+    "heading",
+    "consent",
+    "words",
+    "pages",
 }
 HEAVY = ("rich", "fabric", "git", "paramiko", "yaml", "invoke", "cryptography")
 
@@ -69,6 +73,7 @@ def test_help_and_version_import_next_to_nothing(words):
     assert [name for name in modules if name.startswith("deployer.")] == [
         "deployer.cli",
         "deployer.cli.main",
+        *(["deployer.cli.pages"] if words == ["help"] else []),  # it lists them
         "deployer.cli.table",
     ]
 
