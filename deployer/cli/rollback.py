@@ -10,7 +10,7 @@ from deployer.cli import heading, options, outcome
 from deployer.cli.call import Call
 from deployer.cli.options import Release
 from deployer.core import history
-from deployer.core.errors import UsageError
+from deployer.core.errors import HostFailed, HostUnreachable, UsageError
 from deployer.core.names import release_name
 
 if TYPE_CHECKING:
@@ -74,7 +74,12 @@ def _go_back(call: Call, target: Target, release: str | None, *, keep_config: bo
     heading.begin(call, target, *_what_changes(call, target, choice.release, keep_config=keep_config))
     if choice.skipped:
         call.screen.note(f"skipped {history.told(choice.skipped)}")
-    ran = stage.rollback(target, choice.release, config_from_current=keep_config)
+    try:
+        ran = stage.rollback(target, choice.release, config_from_current=keep_config)
+    except (HostUnreachable, HostFailed) as error:
+        if not release and not keep_config:
+            error.hint += f"; `deploy rollback {release_name(choice.release.version)}` says the same by name"
+        raise
     skipped = [{"release": release_name(one.version), "why": one.why} for one in choice.skipped]
     outcome.show(ran, call, heading.commit_of(target, ran.release), skipped=skipped)
 
