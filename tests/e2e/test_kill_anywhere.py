@@ -90,14 +90,17 @@ class Sweep:
             assert self.deployed.differences() == []
         eventually(lambda: os.path.isdir(self.deployed.root / "current"), what="`current`")
 
+    def check_swept(self):
+        """Nothing is left over."""
+        root = self.deployed.root
+        assert {path.relative_to(root).parts[0] for path in root.rglob(".tmp-*")} <= SWEPT_LATER
+        assert not (root / "run" / "pending").exists()
+        assert not (root / "run" / "intent").exists()
+
     def check_after(self):
-        """After the same command again: what was asked for runs, everything agrees, and nothing is left over."""
+        """After a command that ended with 0: what was asked for runs, and everything agrees."""
         deployed = self.deployed
         assert deployed.differences() == []
-        left = {path.relative_to(deployed.root).parts[0] for path in deployed.root.rglob(".tmp-*")}
-        assert left <= SWEPT_LATER
-        assert not (deployed.root / "run" / "pending").exists()
-        assert not (deployed.root / "run" / "intent").exists()
         names = [one.process.name for one in Supervisor(Layout(deployed.root, "tiny", "local")).instances()]
         if self.name == "stop":
             assert names == []
@@ -184,8 +187,9 @@ def test_a_command_that_is_cut_off_anywhere_does_what_was_asked_when_it_is_typed
         code, told = sweep.cut(how, words)
         try:
             sweep.check_between(code)
-            if code != 0:
+            if code != 0:  # else the disk refused only what the next writer does
                 deployed.deploy(*words)
+                sweep.check_swept()
             sweep.check_after()
         except BaseException as error:
             error.add_note(f"{how} ({code} after {time.monotonic() - begun:.1f} s): {told}")
