@@ -22,7 +22,7 @@ from deployer.stages.project import project
 from deployer.stages.target import opened
 
 DEPLOY = [sys.executable, "-m", "deployer.cli.main"]
-LONGEST = 900  # seconds that any command may take here
+LONGEST = 180  # seconds that any command may take here
 
 
 @dataclass(frozen=True)
