@@ -72,7 +72,12 @@ def restore_pending(files: Layout, manager: ProcessManager, why: str, *, quick: 
     point("restore.restored")
     told = _told(files, manager, waiting, failed) if failed else ""
     if told:
-        events.note(files, "failing", release=version, text=f"{_words(failed)}: {told}")
+        events.note(
+            files,
+            "failing",
+            release=version,
+            text=told if isinstance(failed, DeployError) else f"{_words(failed)}: {told}",
+        )
     events.note(files, "mixed" if told else "restored", release=version, text=why)
     if not (told and isinstance(failed, OSError)):  # else the next writer tries it again
         try:
