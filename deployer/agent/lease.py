@@ -18,9 +18,10 @@ from typing import Mapping
 
 from deployer.agent import procfs
 
-LIVING, CUT_OFF, SILENT = "living", "cut off", "silent"
+LIVING, CUT_OFF, QUIET, SILENT = "living", "cut off", "quiet", "silent"
 SILENCE = 30.0  # seconds without a heartbeat after which a holder is taken for frozen
 BEAT_EVERY = 5.0
+MISSED = 3  # beats after which nothing is known of a holder
 WATCH = 8.0  # seconds for which that is watched first: the clock may have leapt
 SOMEBODY = "another session"
 WORDS = ("who", "from", "command", "at")  # what people are told of a holder
@@ -44,9 +45,16 @@ def words(holder: Mapping[str, str]) -> str:
 
 
 def state(path: Path, holder: Mapping[str, str]) -> str:
-    """Whether the holder lives, puts right what was cut off, or is silent; an older agent has no heartbeat."""
-    if "silence" in holder and time.time() - last_beat(path) > float(holder["silence"]):
-        return SILENT
+    """Whether the holder lives, puts right what was cut off, or is silent; an older agent has no heartbeat.
+
+    It is quiet, and not yet silent, when it stands still, or its heart has missed some beats.
+    """
+    if "silence" in holder:
+        silence, quiet = float(holder["silence"]), time.time() - last_beat(path)
+        if quiet > silence:
+            return SILENT
+        if quiet > MISSED * _every(silence) or _stands_still(holder):
+            return QUIET
     return CUT_OFF if holder.get("cut_off") or not _runs(holder) else LIVING
 
 
@@ -64,11 +72,11 @@ def itself(silence: float) -> dict[str, str]:
     return {"pid": str(pid), "ticks": str(procfs.started(pid)), "silence": f"{silence:g}"}
 
 
-def beat(path: Path, over: threading.Event) -> None:
-    """Say from now on, until it is `over`, that the holder of this lock lives."""
+def beat(path: Path, over: threading.Event, silence: float) -> None:
+    """Say from now on, until it is `over`, that the holder of this lock lives: often enough for its `silence`."""
 
     def touch() -> None:
-        while not over.wait(BEAT_EVERY):
+        while not over.wait(_every(silence)):
             with contextlib.suppress(OSError):
                 os.utime(path)
 
@@ -103,6 +111,16 @@ def _locks(pid: int, descriptor: str, path: Path) -> bool:
             return any(line.startswith("lock:") and "FLOCK" in line for line in file)
     except OSError:  # closed meanwhile
         return False
+
+
+def _every(silence: float) -> float:
+    return min(BEAT_EVERY, silence / 4)
+
+
+def _stands_still(holder: Mapping[str, str]) -> bool:
+    """Whether the agent that took the lock was stopped (SIGSTOP)."""
+    agent = procfs.stat(int(holder["pid"])) if holder.get("pid", "").isdigit() and _runs(holder) else None
+    return agent is not None and agent.state in "Tt"
 
 
 def _runs(holder: Mapping[str, str]) -> bool:

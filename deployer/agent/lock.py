@@ -82,7 +82,7 @@ class Lock:
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
         _say(descriptor, holder)
         self.descriptor, self._holder = descriptor, holder
-        lease.beat(self.path, self._over)
+        lease.beat(self.path, self._over, float(holder["silence"]))
 
     def held(self) -> bool:
         """Whether a living session holds the lock now."""
@@ -149,7 +149,7 @@ class _Queue:
         who = lease.words(holder)
         if state == lease.LIVING:
             return who
-        if state == lease.SILENT:
+        if state in (lease.QUIET, lease.SILENT):
             return f"{who}: nothing is heard of it"
         return f"{who}, which was cut off: {self._doing() or 'its agent cleans up'}"
 

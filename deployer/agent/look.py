@@ -38,7 +38,7 @@ def look(_: requests.Look, host: Host) -> requests.Looked:
 def _changing(files: Layout) -> str:
     """What the holder of the lock is doing to what runs, in words; '' where it leaves that alone."""
     holder = lease.told(files.lock)
-    cut_off = lease.state(files.lock, holder) != lease.LIVING
+    cut_off = lease.state(files.lock, holder) in (lease.CUT_OFF, lease.SILENT)
     waiting, retiring = pending.read(files), (files.run / pending.RETIRING).exists()
     if waiting is not None and cut_off:
         return f"the run of v{waiting.after.version} was cut off, and {pending.undoing(files)}"
