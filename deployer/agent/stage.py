@@ -198,7 +198,8 @@ def write_new(path: str, content: bytes, mode: int) -> None:
     point("stage.write")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        durable.write_all(descriptor, content)
-        os.fchmod(descriptor, mode)
+        with durable.naming(path):
+            durable.write_all(descriptor, content)
+            os.fchmod(descriptor, mode)
     finally:
         os.close(descriptor)

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from deployer.agent import durable, fault
+from deployer.agent import disk_errors, durable, fault
 from deployer.core.errors import HostUnreachable
 from deployer.hosts import pyz
 from deployer.hosts.host import SILENCE
@@ -35,9 +35,8 @@ class Local:
                 durable.make_directory(program.parent, mode=0o700)
                 durable.write(program, content, mode=0o500, name="agent")
         except OSError as error:
-            raise HostUnreachable(
-                f"{error.filename or program}: {error.strerror}", hint="give `targets.local.path` another folder"
-            ) from error
+            hint = f"{disk_errors.hint(error, program)}; or give `targets.local.path` another folder"
+            raise HostUnreachable(disk_errors.message(error, program), hint=hint) from error
         return LocalChannel([sys.executable, "-IS", str(program), "serve"], self.root, self._silence)
 
 
