@@ -15,10 +15,8 @@ from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import (
     durable,
-    endings,
     leftovers,
     logs,
-    procfs,
     scheduled,
     stage,
     started,
@@ -29,7 +27,7 @@ from deployer.agent.environment import socket_address
 from deployer.agent.handed import ANY
 from deployer.agent.holder import Holder
 from deployer.agent.layout import Layout
-from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Check, Emit, Instance
+from deployer.agent.managers import Check, Emit, Instance
 from deployer.agent.notices import Notices
 from deployer.agent.python import interpreter
 from deployer.agent.supervisor_client import (
@@ -42,7 +40,8 @@ from deployer.agent.supervisor_client import (
     Client,
     Unanswered,
 )
-from deployer.agent.supervisor_daemon import Daemon, launching
+from deployer.agent.supervisor_daemon import Daemon
+from deployer.agent.supervisor_instance import BOOTING, DEAD, ENDING, RUNNING, instance
 from deployer.agent.supervisor_schedule import Scheduling
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
@@ -51,7 +50,6 @@ from deployer.core.strategy import SOCKET
 
 PAUSE, GRACE, SOON = 0.02, 10.0, 3.0  # seconds
 NOTIFY = "notify"
-DEAD, BOOTING, RUNNING, BACKOFF, ENDING = (0, 100, 200), 10, 20, 30, 40  # supervisor/states.py
 
 
 class Supervisor:
@@ -90,7 +88,7 @@ class Supervisor:
         except Unanswered:
             known, dead = {}, "supervisord does not answer"
         wanted = self._wanted()
-        found = (self._instance(key, wanted.get(key), known.get(key), dead) for key in {*wanted, *known})
+        found = (instance(self._root, key, wanted.get(key), known.get(key), dead) for key in {*wanted, *known})
         return sorted((i for i in found if i), key=lambda i: (i.process.release, i.process.type, i.process.number))
 
     def start(self, processes: Sequence[Process], types: Mapping[str, ProcessType]) -> None:
@@ -239,12 +237,8 @@ class Supervisor:
         """Tell supervisord to begin what the files name and to end `ending`."""
         known, wanted, call = self._known(), self._told(), self._client.call
         for key in sorted(ending & set(known)):
-            if known[key]["state"] not in (
-                BOOTING,
-                RUNNING,
-                ENDING,
-            ):  # supervisord signals a living leader's group only
-                self._terminate(key)
+            if known[key]["state"] not in (BOOTING, RUNNING, ENDING):
+                self._terminate(key)  # supervisord signals a living leader's group only
             call("stopProcess", key, False, unless=(NOT_RUNNING, BAD_NAME))  # noqa: FBT003 - XML-RPC has no names
         if wanted - set(known):
             call("reloadConfig")
@@ -331,36 +325,6 @@ class Supervisor:
         """The keys of all that the files name: processes, and what starts others at their times."""
         paths = (self._files.root / supervisor_conf.PROCESSES).glob("*.conf")
         return {path.stem for path in paths if supervisor_conf.is_key(path.stem)}
-
-    def _instance(
-        self, key: str, wanted: Optional[Process], known: Optional[Mapping[str, Any]], dead: str
-    ) -> Optional[Instance]:
-        record = started.read(self._root, key)
-        process = wanted or supervisor_conf.parse_key(key, record.port if record else 0)
-        if process is None or (wanted is None and known is not None and known["state"] in DEAD):
-            return None  # it ended, nobody having waited
-        restarts = record.starts - 1 if record else 0
-        if known is None and dead and record is not None and procfs.started(record.pid) == record.ticks:
-            return Instance(process, UP, record.pid, record.at, restarts, dead, short=record.quick)
-        if known is None:
-            return Instance(process, STOPPED if dead else STARTING, 0, 0, restarts, dead)
-        pid, running = known["pid"], known["state"] in (BOOTING, RUNNING)
-        last = record.ended if running and record is not None and record.pid == pid else ""
-        reason = "" if running and not restarts else last or started.last_exit(self._root, key) or known["spawnerr"]
-        since = float(known["start"] if running else known["stop"])  # whole seconds: the launcher knows better
-        if running and record is not None and record.pid == pid:
-            state, since = UP, record.at
-        elif running:  # what could not be recorded, on a full disk, is known by being no launcher any more
-            state = UP if known["state"] == RUNNING and not launching(procfs.arguments(pid)) else STARTING
-        elif known["state"] == ENDING:
-            state = STOPPING
-        elif known["state"] == 0:
-            state = STOPPED if known["start"] else STARTING
-        else:
-            state = CRASHED
-        crashed = 0.0 if state == UP else float(known["stop"])
-        failing = state in (UP, CRASHED, STARTING) and endings.failing(record, crashed=crashed)
-        return Instance(process, state, pid, since, restarts, reason, failing, record.quick if record else 0)
 
     def _conf(self, process: Process) -> Path:
         return self._files.root / supervisor_conf.PROCESSES / f"{supervisor_conf.key(process)}.conf"

@@ -290,11 +290,8 @@ class Systemd:
 
     def _writers(self, process: Process) -> list[str]:
         """The units that have written as this process: its own, and those of its name in other turns."""
-        turns = (
-            [process.in_turn(turn) for turn in range(TURNS)]
-            if process.ordinal and process.type != ONE_OFF
-            else [process]
-        )
+        in_turns = process.ordinal and process.type != ONE_OFF
+        turns = [process.in_turn(turn) for turn in range(TURNS)] if in_turns else [process]
         return list(dict.fromkeys(self._writer(one) for one in turns))
 
     def _writer(self, process: Process) -> str:
@@ -325,9 +322,8 @@ def _state(unit: Mapping[str, str], *, wanted: bool, launched: bool, recorded: b
     if not wanted:
         return STOPPING
     if active == "active" or (active == "activating" and unit["SubState"] == "start"):  # it has not said READY=1 yet
-        return (
-            UP if recorded else CRASHED if launched else STARTING
-        )  # the launcher of a crashed one holds it back a while
+        # The launcher of a crashed one holds it back a while.
+        return UP if recorded else CRASHED if launched else STARTING
     if active == "activating" and unit["SubState"] != "auto-restart":
         return STARTING
     if active in DEAD and unit["Job"]:

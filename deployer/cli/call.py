@@ -115,12 +115,17 @@ class Call:
         ) as target:
             if write:
                 self.done.wrote, self.done.newest = True, target.ledger.newest
-            try:
+            with self._interruptible(write=write):
                 yield target
-            except KeyboardInterrupt:
-                if write:
-                    self.screen.say("interrupted: the host puts back what was not confirmed yet ...", "yellow")
-                raise
+
+    @contextmanager
+    def _interruptible(self, *, write: bool) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            if write:
+                self.screen.say("interrupted: the host puts back what was not confirmed yet ...", "yellow")
+            raise
 
     @contextmanager
     def looking(self) -> Iterator[Target]:

@@ -174,10 +174,16 @@ def opened(
         if asked:
             _still_counts(target, book)
             claim_copies(fleet, primary, asked, key, report)
-            caught_up = book.bring_up_to_date()
-        for host, records in caught_up.items():
-            report(Event(DONE, f"its ledger had missed {records} records", host))
+            caught_up = _brought_up_to_date(book, report)
         yield Target(project, target, fleet, book, report, narrow.allow_missing, caught_up)
+
+
+def _brought_up_to_date(book: Book, report: Report) -> dict[str, int]:
+    """How many records each host's copy of the ledger had missed; told, too."""
+    caught_up = book.bring_up_to_date()
+    for host, records in caught_up.items():
+        report(Event(DONE, f"its ledger had missed {records} records", host))
+    return caught_up
 
 
 @contextmanager
