@@ -44,10 +44,14 @@ AGAIN = 10.0  # seconds in which what is to serve again is tried again; another 
 
 @message
 class Restored:
-    """Whether what served before serves again (also where nothing did); if not, `told` says what is there instead."""
+    """Whether what served before serves again (also where nothing did); if not, `told` says what is there instead.
+
+    `runs`: all of it runs, and only the note that it was pending cannot be removed.
+    """
 
     serves: bool
     told: str = ""
+    runs: bool = False
 
 
 def restore_pending(files: Layout, manager: ProcessManager, why: str, *, quick: bool = False) -> Restored:
@@ -83,7 +87,8 @@ def restore_pending(files: Layout, manager: ProcessManager, why: str, *, quick: 
         try:
             pending.forget(files)
         except OSError as error:
-            told = told or f"{disk_errors.message(error)}; it is put right when that can be written"
+            if not told:
+                return Restored(serves=False, told=f"{serving(before)}, but stays pending: {_words(error)}", runs=True)
     return Restored(not told, told)
 
 

@@ -257,7 +257,7 @@ def _undone(error: DeployError, previous: int | None, version: int, restored: re
     """What is told of a switch that failed: `RunFailed` only where what served before serves again."""
     if not restored.serves:
         back = f"v{previous} did not come up again either" if previous else f"v{version} could not be taken away"
-        message = f"{error.message}; {back}: {restored.told}"
+        message = f"{error.message}; {restored.told if restored.runs else f'{back}: {restored.told}'}"
         return RunMixed(message, hint=error.hint, output=error.output, details=error.details)
     again = "on, untouched" if error.details.get("rehearsed") else "again"
     serves = f"; v{previous} serves {again}"
