@@ -14,7 +14,8 @@ from deployer.hosts.session import Session
 from deployer.hosts.ssh import Ssh
 from deployer.settings import HostSettings, Narrow, TargetSettings
 from deployer.stages.project import Project
-from deployer.stages.target import access_of, reached, remote
+from deployer.stages.target import reached
+from deployer.stages.ways import access_of, remote
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from deployer import settings as settings_
@@ -17,16 +16,14 @@ from deployer.core.secret import Secret
 from deployer.hosts.fleet import Answers, Fleet, connected, first_of
 from deployer.hosts.host import Host
 from deployer.hosts.local import NAME as LOCAL_HOST
-from deployer.hosts.local import Local
 from deployer.hosts.session import Session
-from deployer.hosts.ssh import Ssh, SshAccess
-from deployer.hosts.ssh_settings import SshSettings
 from deployer.ledger.book import READ, Book
-from deployer.settings import HostSettings, Narrow, TargetSettings
+from deployer.settings import Narrow, TargetSettings
 from deployer.stages.events import DONE, WARNING, Event, Report
 from deployer.stages.listener import Listener
 from deployer.stages.operator import Operator
 from deployer.stages.project import Project
+from deployer.stages.ways import hosts_of
 
 EVERYWHERE = Narrow()
 T = TypeVar("T")
@@ -194,7 +191,7 @@ def reached(
 
     `ahead` is what the first of the target will be asked next (`Session.call`).
     """
-    known = _hosts(project, target)
+    known = hosts_of(project, target)
 
     def begin(session: Session) -> requests.Opened:
         then = ahead if session.host.name == known[0].name else ()
@@ -319,38 +316,9 @@ def _tell(session: Session, claimed: requests.Claimed, report: Report) -> None:
         report(Event(WARNING, what, session.host.name))
 
 
-def _hosts(project: Project, target: TargetSettings) -> list[Host]:
-    if target.is_local:
-        root = project.settings.folder / target.path if target.path else project.operator.root(project.settings.app)
-        return [Local(str(Path(root).absolute()), project.operator.cache)]
-    access = access_of(project, target)
-    return [remote(project, target, host, access) for host in target.hosts]
-
-
 def _wanted(target: TargetSettings, host: str) -> bool:
     """Whether a command that may be narrowed speaks with `host`.
 
     The first host's ledger is the one that counts, and a router in front of all hosts hears of every run.
     """
     return not target.chosen or host in (target.hosts[0].host, target.router.host, *target.chosen)
-
-
-def access_of(project: Project, target: TargetSettings) -> SshAccess:
-    """What the target's hosts share when they are reached over SSH."""
-    ssh, operator = target.ssh, project.operator
-    bounds = SshSettings(connect_timeout=ssh.connect_timeout, concurrency=ssh.concurrency, client=ssh.client)
-    return SshAccess(bounds, operator.home, operator.passphrase, cache=operator.cache)
-
-
-def remote(project: Project, target: TargetSettings, host: HostSettings, access: SshAccess) -> Ssh:
-    """The host as it is reached over SSH."""
-    return Ssh(
-        host.host,
-        host.path or target.path,
-        project.operator.cache,
-        access,
-        app=project.settings.app,
-        user=host.user or target.user,
-        port=host.port,
-        sudo=target.sudo if host.sudo is None else host.sudo,
-    )
