@@ -31,13 +31,14 @@ ERRORS = "run/supervisord.err"
 BROKE = 75  # the exit code of a supervisord that has run and ended untold (hosts/supervisord_main.py)
 # Its arguments are supervisord and the arguments of that.  One that was told to end ends with 0.  One that cannot begin
 # is not tried again; one that has run is, whatever becomes of it: a full disk may keep it from its files for a while.
+# Where the target's folder was removed under it, there is nothing to keep.
 KEEPER = f"""\
 unset PWD OLDPWD SHLVL
 {{
     begun= pause=1
     while "$@" 2>{ERRORS}; code=$?; [ $code != 0 ]; do
         if [ $code = {BROKE} ] || [ $code -gt 128 ]; then begun=yes; fi
-        [ "$begun" ] || exit
+        [ "$begun" ] && [ -d run ] || exit
         if [ $code -gt 128 ]; then pause=1; fi
         sleep $pause
         [ $pause = {SLOWEST} ] || pause=$((pause + 1))
