@@ -74,7 +74,9 @@ class Watch:
             self._came_up(instance)
             return self._stays(instance) or self._unreachable()
         if not failure and time.monotonic() > self._deadline:
-            failure = f"{self._doubt} after {self.kind.boot_timeout:g} s{self._elsewhere(instance)}"
+            failure = (
+                f"{self._doubt} after {self.kind.boot_timeout:g} s{self._taken_by_others()}{self._elsewhere(instance)}"
+            )
             failure += self._port_of_another(instance)
         return failure
 
@@ -262,6 +264,10 @@ class Watch:
         self.hint = "have it bind the address that the variable HOST names (BIND has it with the port)"
         where = f"{address}:{self.process.port}" if ":" not in address else f"[{address}]:{self.process.port}"
         return f"listens on {where} only; the router on {router.host} cannot reach it: bind $HOST, 0.0.0.0"
+
+    def _taken_by_others(self) -> str:
+        others = self._questions.others if self._questions else 0
+        return f" (others on its socket took {others})" if others and self._doubt == NO_CONNECTION else ""
 
     def _elsewhere(self, instance: Instance) -> str:
         """Where it listens that does not listen on its port; and how it can be told its domain."""

@@ -32,11 +32,11 @@ def a_target(root: Path) -> Layout:
 
 
 def a_type(name: str, command: str, **fields) -> ProcessType:
-    """A process type that is quick to start and to stop."""
+    """A process type that is quick to stop, and may be slow to start on a busy machine."""
     return ProcessType(
         name,
         command,
-        **{"boot_timeout": 10.0, "stop_timeout": 2.0, "healthy_time": 0.3, **fields},
+        **{"boot_timeout": 60.0, "stop_timeout": 2.0, "healthy_time": 0.3, **fields},
     )
 
 
