@@ -76,6 +76,9 @@ def app(request, tmp_path, tools, bench):
     return App(request.param, folder, path, tmp_path, bench)
 
 
+TWO = pytest.mark.parametrize("app", ["npm", "pnpm"], indirect=True)  # files of its own, and links to a store
+
+
 class App:
     def __init__(self, manager, folder, path, tmp_path, bench):
         self.manager, self.folder, self.path, self.tmp_path, self.bench = manager, folder, path, tmp_path, bench
@@ -98,6 +101,7 @@ def test_dependencies_are_vendored_the_front_end_is_built_and_dev_dependencies_a
     assert app.packed.processes == {"web": "node server.js"}
 
 
+@TWO
 def test_two_builds_in_different_folders_have_the_same_bytes_and_know_nothing_of_the_folder(app):
     one = app.build("one")
     two = app.build("two/and/deeper")
@@ -105,12 +109,14 @@ def test_two_builds_in_different_folders_have_the_same_bytes_and_know_nothing_of
     assert holding(one, str(app.tmp_path)) == []
 
 
+@TWO
 def test_no_link_leads_outside_the_tree(app):
     tree = app.build("one")
     links = [path for path in digests(tree) if (tree / path).is_symlink()]
     assert [path for path in links if unsafe_link(path, os.readlink(tree / path))] == []
 
 
+@TWO
 def test_what_was_built_runs_from_another_folder(app):
     tree = app.build("one")
     elsewhere = app.tmp_path / "elsewhere"
@@ -127,6 +133,7 @@ def test_what_was_built_runs_from_another_folder(app):
     assert semver == b"2.0.0\n"
 
 
+@TWO
 def test_a_lock_file_that_does_not_fit_package_json_fails_the_build(app):
     changed = {**PACKAGE, "dependencies": {**PACKAGE["dependencies"], "ms": "^2.1.0"}}
     (app.folder / "package.json").write_text(json.dumps(changed, indent=2))
@@ -134,11 +141,13 @@ def test_a_lock_file_that_does_not_fit_package_json_fails_the_build(app):
         app.build("one")
 
 
+@TWO
 def test_what_was_downloaded_is_kept_for_the_next_build(app):
     app.build("one")
     assert any((app.bench.cache / app.manager).iterdir())
 
 
+@TWO
 def test_node_env_production_in_the_environment_does_not_keep_dev_dependencies_from_the_build(app):
     tree = app.tmp_path / "production"
     shutil.copytree(app.folder, tree)

@@ -152,8 +152,9 @@ def eventually(condition: Any, *, seconds: float = 20, what: str = "") -> Any:
     """What `condition` returns once it is true."""
     deadline = time.monotonic() + seconds
     while True:
+        asked = time.monotonic()
         found = condition()
         if found:
             return found
         assert time.monotonic() < deadline, f"waited in vain for {what or condition}"
-        time.sleep(0.05)
+        time.sleep(max(0.05, min(time.monotonic() - asked, 1)))  # a condition that is a command leaves room for others

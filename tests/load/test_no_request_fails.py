@@ -67,7 +67,7 @@ def all_answered(field):
 
 @pytest.mark.parametrize(
     ("behind", "name"),
-    pairs(("caddy", "gunicorn"), ("nginx", "uvicorn"), ("socket", "gunicorn"), ("rolling", "uvicorn")),
+    pairs(("caddy", "gunicorn"), ("socket", "gunicorn")),  # `python -m benchmarks.load` tries every pair
 )
 def test_on_three_hosts_under_systemd(lab, tmp_path, cache, behind, name):
     made = app(tmp_path / "app", name, cache=cache)
@@ -77,7 +77,6 @@ def test_on_three_hosts_under_systemd(lab, tmp_path, cache, behind, name):
 @pytest.mark.parametrize(
     ("behind", "name"),
     pairs(
-        ("caddy", "stdlib"),
         ("nginx", "stdlib"),
         ("socket", "node"),
         ("rolling", "stdlib"),

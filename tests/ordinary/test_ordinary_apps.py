@@ -12,11 +12,7 @@ from .life import Life
 FAILED, DONE = 30, 0
 SOME = (
     "Flask, bare gunicorn",
-    "Django, gunicorn",
-    "FastAPI, bare uvicorn",
     "Express, npm start",
-    "Rack, puma",
-    "Go",
     "bash loop",
     "static folder",
 )  # one of each kind; DEPLOYER_TEST_APPS=all tries all twenty, for half an hour

@@ -35,7 +35,8 @@ def furnished(host) -> Host:
 @pytest.mark.parametrize("user", ["root", "deploy"])
 def test_systemd_does_what_every_process_manager_must(furnished, user):
     variables = f"PYTHONPATH=/{PLACE}/site:/{PLACE} LANG=C.UTF-8"
-    options = f"-q -p no:cacheprovider --tb=short -k systemd --basetemp=/srv/{user}/tests"
+    chosen = "systemd" if user == "root" else "systemd and not odd"  # odd names of folders are the same to both
+    options = f"-q -p no:cacheprovider --tb=short -k '{chosen}' --basetemp=/srv/{user}/tests"
     names = (
         "manager_conformance",
         "process_conformance",
