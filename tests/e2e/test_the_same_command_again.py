@@ -74,7 +74,7 @@ def test_a_value_whose_run_failed_is_run_when_it_is_set_again(deployed, tmp_path
     expected = f"v{len(deployed.json('releases', '--all')['releases'])}"
     sick.touch()
     words = ["config", "set", "TOKEN=new", "--run", "--expect", expected]
-    deployed.deploy(*words, code=30)
+    assert deployed.run(*words).code == 31, "what served before is as sick"
     told = deployed.run("config", "set", "TOKEN=new")
     assert "does not run: `deploy run v" in told.err
     sick.unlink()
