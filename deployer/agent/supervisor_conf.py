@@ -17,7 +17,6 @@ from deployer.core.manifest import ProcessType
 
 MAIN, SOCKET, PROCESSES = "run/supervisord.conf", "run/supervisor.sock", "run/supervisor.d"
 HERE = "/proc/self/cwd"
-OPEN_FILES = 256  # that it needs, by its own reckoning
 
 _MAIN = """\
 ; Written by deployer at every start; one file for each process stands in supervisor.d.
@@ -30,7 +29,7 @@ pidfile=run/supervisord.pid
 childlogdir=log
 nocleanup=true
 umask=077
-minfds={open_files}
+minfds=256
 minprocs=20
 
 [unix_http_server]
@@ -80,9 +79,7 @@ SCHEDULER = "scheduler-v"
 
 def main(app: str, target: str) -> bytes:
     """Supervisord's own configuration."""
-    name = f"{app}-{target}"
-    made = _MAIN.format(identifier=name, here=HERE, socket=SOCKET, processes=PROCESSES, open_files=OPEN_FILES)
-    return made.encode()
+    return _MAIN.format(identifier=f"{app}-{target}", here=HERE, socket=SOCKET, processes=PROCESSES).encode()
 
 
 def process(wanted: Process, kind: ProcessType, *, python: str) -> bytes:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from deployer.cli import heading
 from deployer.cli.call import Call
 from deployer.cli.outcome import show_formation
 
@@ -20,12 +19,8 @@ def scale(
     `web=3` sets the number, `worker+1` and `worker-1` change it. It stays for later releases, until deploy.yaml says
     something new for that type.
     """
-    from deployer.stages import formation, intents
+    from deployer.stages import formation
 
     call: Call = ctx.obj
     with call.opened(write=True) as target:
-        heading.begin(call, target, heading.now(target), f"scale {' '.join(changes)}")
-        ran = formation.scale(target, changes)
-        show_formation(ran, target, call, f"{heading.now(target)} is scaled: {heading.formation(target)}")
-        if formation.is_relative(changes):
-            intents.end(target)
+        show_formation(formation.scale(target, changes), target, call.screen)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.agent import user
-
 
 @dataclass(frozen=True)
 class Operator:
@@ -24,7 +22,7 @@ class Operator:
     @property
     def home(self) -> Path:
         """The caller's home, where ssh's configuration is."""
-        return _home(self.environ)
+        return Path(self.environ.get("HOME") or "/")
 
     def root(self, app: str) -> Path:
         """The local target's root, which is the store of this machine's builds too."""
@@ -40,7 +38,7 @@ def operator(
     passphrase: Callable[[str], str | None] | None = None,
 ) -> Operator:
     """The caller with the folders that the environment names."""
-    home = _home(environ)
+    home = Path(environ.get("HOME") or "/")
     return Operator(
         who=who,
         environ=environ,
@@ -50,11 +48,6 @@ def operator(
         token=token,
         passphrase=passphrase,
     )
-
-
-def _home(environ: Mapping[str, str]) -> Path:
-    given = environ.get("HOME", "")
-    return Path(given) if given.startswith("/") else user.home()
 
 
 def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:

@@ -1,1 +1,0 @@
-"""The OpenSSH program: `ssh -G` resolves the configuration, and `ssh` itself carries what paramiko cannot."""
