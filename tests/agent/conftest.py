@@ -31,6 +31,7 @@ def files(request, tmp_path: Path) -> Layout:
 
 @pytest.fixture(params=list(MANAGERS))
 def build(request) -> Callable[[Layout], Supervisor]:
+    """Each process manager that this machine has; a module that is about one alone has a `build` of its own."""
     return MANAGERS[request.param]
 
 
@@ -41,16 +42,7 @@ def manager(build, files) -> Iterator[Supervisor]:
     yield made
     made.shutdown()
     assert of_the_target(files) == []
-
-
-@pytest.fixture
-def supervised(files) -> Iterator[Supervisor]:
-    """The embedded manager, for what only it has, or where any will do."""
-    made = Supervisor(files)
-    made.ensure()
-    yield made
-    made.shutdown()
-    assert of_the_target(files) == []
+    assert not list(Systemctl().units.glob("*shop-local*"))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from deployer.agent import procfs
 from deployer.agent.health_command import Trial
+from deployer.agent.supervisor import Supervisor
 from deployer.core.formation import Process
 
 from .releases import a_release, a_type, wait_for
@@ -18,8 +19,8 @@ from .serving import bring_up, failure
 
 
 @pytest.fixture
-def manager(supervised):
-    return supervised
+def build():
+    return Supervisor
 
 
 def waiting_for(path) -> list[int]:

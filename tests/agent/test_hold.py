@@ -15,6 +15,7 @@ from deployer.agent import handed, procfs
 from deployer.agent.holder import Holder
 from deployer.agent.layout import Layout
 from deployer.agent.readiness import await_ready
+from deployer.agent.supervisor import Supervisor
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 
@@ -23,8 +24,8 @@ from .releases import a_release, a_type, wait_for
 
 
 @pytest.fixture
-def manager(supervised):
-    return supervised
+def build():
+    return Supervisor
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from deployer.agent import sockets
 from deployer.agent.readiness import await_ready
+from deployer.agent.supervisor import Supervisor
 from deployer.agent.timings import Timings
 from deployer.core.errors import Interrupted, RunFailed
 from deployer.core.formation import Process
@@ -20,8 +21,8 @@ from .serving import PROGRAM, SERVER, bring_up, failure, http, web
 
 
 @pytest.fixture
-def manager(supervised):
-    return supervised
+def build():
+    return Supervisor
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])

@@ -32,8 +32,8 @@ WEB, WORKER = Process(1, "web", 1, 5000), Process(1, "worker", 1, 5100)
 
 
 @pytest.fixture
-def manager(supervised):
-    return supervised
+def build():
+    return Supervisor
 
 
 @pytest.fixture

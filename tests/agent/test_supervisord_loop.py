@@ -34,8 +34,8 @@ SILENT = "exec >&- 2>&-; exec sleep 600"
 
 
 @pytest.fixture
-def manager(supervised):
-    return supervised
+def build():
+    return Supervisor
 
 
 @pytest.fixture

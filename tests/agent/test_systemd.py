@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from deployer.agent import endings, events, procfs, started, systemd_wanted, uni
 from deployer.agent.layout import Layout
 from deployer.agent.managers import STOPPED, UP
 from deployer.agent.systemctl import Systemctl
-from deployer.agent.systemd import Systemd
 from deployer.core.errors import ReleaseRefused
 from deployer.core.formation import Process
 
@@ -30,13 +28,8 @@ ODD = Layout(Path("/srv/50% \"off\" $HOME \\n [a] 'b'"), "shop", "local")
 
 
 @pytest.fixture
-def manager(files) -> Iterator[Systemd]:
-    made = systemd(files)
-    made.ensure()
-    yield made
-    made.shutdown()
-    assert of_the_target(files) == []
-    assert not list(Systemctl().units.glob("*shop-local*"))
+def build():
+    return systemd
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from deployer.agent import unit_files
 from deployer.agent.layout import Layout
 from deployer.agent.readiness import await_ready
 from deployer.agent.systemctl import Systemctl
-from deployer.agent.systemd import Systemd
 from deployer.core.formation import Process
 
 from .managed import one, systemd
@@ -29,12 +27,8 @@ SOCKET = "shop-local-web.socket"
 
 
 @pytest.fixture
-def manager(files) -> Iterator[Systemd]:
-    made = systemd(files)
-    made.ensure()
-    yield made
-    made.shutdown()
-    assert not list(Systemctl().units.glob("*shop-local*"))
+def build():
+    return systemd
 
 
 def web(command: str = COMMAND, **fields):

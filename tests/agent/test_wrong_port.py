@@ -8,6 +8,7 @@ import time
 import pytest
 
 from deployer.agent import stage
+from deployer.agent.supervisor import Supervisor
 from deployer.core import wire
 from deployer.core.formation import Process
 from deployer.core.release import Spec
@@ -29,8 +30,8 @@ time.sleep(600)
 
 
 @pytest.fixture
-def manager(supervised):
-    return supervised
+def build():
+    return Supervisor
 
 
 def free_port() -> int:
