@@ -57,6 +57,15 @@ def confirmed(files: Layout, ledger: Ledger) -> Optional[State]:
     return State(run.release, run.on(host), run.stopped) if run else None
 
 
+def confirmed_at(files: Layout, ledger: Ledger) -> float:
+    """When that run was confirmed here, in seconds of the epoch by this host's clock; 0 where that is not known."""
+    run = ledger.run_of(name(files))
+    try:
+        return files.record(ledger.seq_of(run)).stat().st_mtime if run else 0.0
+    except OSError:
+        return 0.0
+
+
 def name(files: Layout) -> str:
     """What the ledger calls this host; '' before the first session that wrote."""
     try:

@@ -78,7 +78,9 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     same = before == after and running == set(change.wanted) and not request.restart
     same = same and look_.current(host.files) == f"v{after.version}"
     ready = Prepared(request, spec, change, places, before.version if before else None, begun, same)
-    if not same:
+    if same:
+        _settled_before(ready, instances, pending.confirmed_at(host.files, known))
+    else:
         routing.check(host.files, spec, change.wanted)
         if not request.stopped:
             file_times.settle(host.files, request.version, request.times)
@@ -93,6 +95,12 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
             host.guard = Guard(host.program, host.files, host.lock.descriptor)
             _try(host, ready, untried=not known.succeeded(request.version))
     return requests.Done()
+
+
+def _settled_before(ready: Prepared, instances: list[Instance], confirmed: float) -> None:
+    """Nobody waits again for what the run that was `confirmed` has seen settle: what runs since before, in one life."""
+    young = {instance.process.type for instance in instances if instance.restarts or instance.since >= confirmed}
+    ready.timings.settled(process for process in ready.change.wanted if process.type not in young)
 
 
 def _change(

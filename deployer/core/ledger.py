@@ -194,6 +194,10 @@ class Ledger:
         """The newest run that succeeded and was for `host`: what that host is to serve."""
         return next((run for run in reversed(self.runs) if run.outcome == SUCCEEDED and run.covers(host)), None)
 
+    def seq_of(self, run: Run) -> int:
+        """The number of the record of one of its runs."""
+        return [record.seq for record in self.records if record.kind == "run"][self.runs.index(run)]
+
     @property
     def hosts(self) -> set[str]:
         """Every host that a run was for, also those that are the target's no more."""
