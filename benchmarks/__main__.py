@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import gap, launch, pack, release, results, rollback, same_build, settling, startup
+from benchmarks import gap, launch, pack, release, results, rollback, same_build, settling, ssh, startup
 from benchmarks.disk import journaled_folder
 
 FIGURES = {
@@ -21,6 +21,7 @@ FIGURES = {
     "gap": gap.measure,
     "pack": pack.measure,
     "same-build": same_build.measure,
+    "ssh": ssh.measure,
 }
 
 

@@ -36,6 +36,7 @@ PROGRAMS = {
 }
 ENVIRON = {  # above the agent, whose environment is the host's
     "hosts/local.py": "what a login would give the agent is taken from the caller's",
+    "hosts/openssh/expansion.py": "ssh's configuration names variables of the caller's, as SSH_AUTH_SOCK is one",
     "builds/git.py": "a default, for callers that have no operator",
     "builds/source.py": "a default, for callers that have no operator",
     "builds/packs/python.py": "packs are made without arguments, from a table",

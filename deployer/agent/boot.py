@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Sequence
 
-from deployer.agent import events, ledger, pending, recovery, routing, schedules, stage
+from deployer.agent import disk_errors, events, ledger, pending, recovery, routing, schedules, stage
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
@@ -37,6 +37,10 @@ def main(arguments: list[str]) -> None:
     except DeployError as error:
         events.note(files, "failing", release=None, text=f"after the boot: {error.message}")
         sys.exit(f"{error.message}\n{error.hint}")
+    except OSError as error:
+        told = disk_errors.message(error, files.root)
+        events.note(files, "failing", release=None, text=f"after the boot: {told}")
+        sys.exit(f"{told}\n{disk_errors.hint(error, files.root)}")
     finally:
         lock.release()
 

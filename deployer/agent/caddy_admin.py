@@ -7,8 +7,10 @@ import json
 import socket
 from typing import Any
 
+from deployer.agent import service_state
 from deployer.agent.fault import point
 from deployer.core.errors import RunFailed
+from deployer.core.routing import CADDY
 
 USUAL = "127.0.0.1:2019"
 UNIX = "unix/"
@@ -47,10 +49,7 @@ class Admin:
             answer = link.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise RunFailed(
-                f"caddy's admin API does not answer at {self.address}: {error}",
-                hint="start it (`systemctl enable --now caddy`), or say `router.admin` where it listens elsewhere",
-            ) from error
+            raise self._silent(error) from error
         finally:
             link.close()
         if answer.status >= 400:
@@ -59,6 +58,15 @@ class Admin:
             return json.loads(text) if text.strip() else None
         except ValueError as error:
             raise RunFailed(f"what answers at {self.address} is not caddy's admin API") from error
+
+    def _silent(self, error: Exception) -> RunFailed:
+        """That nobody answers, with what starts caddy where it does not run, or says where it listens where it does."""
+        state, hint = service_state.advice(CADDY)
+        elsewhere = "`router.admin` in deploy.yaml says where its admin API listens"
+        return RunFailed(
+            f"caddy's admin API does not answer at {self.address}: {state or error}",
+            hint=f"{hint}; if it runs, {elsewhere}" if hint else elsewhere,
+        )
 
     def _link(self) -> http.client.HTTPConnection:
         if self.address.startswith(UNIX):

@@ -7,12 +7,11 @@ next command that changes what runs: its `ensure` ends what the old manager runs
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
 from deployer.agent import unit_setup, user
 from deployer.agent.layout import Layout
-from deployer.agent.managers import Emit, Instance, ProcessManager
+from deployer.agent.managers import Check, Emit, Instance, ProcessManager
 from deployer.agent.systemctl import Systemctl
 from deployer.core.errors import ReleaseRefused
 from deployer.core.formation import Process
@@ -29,7 +28,7 @@ def chosen(files: Layout, wish: str, program: str) -> ProcessManager:
     """
     owner = unit_setup.user(files)
     if wish == AUTO:
-        wish = SYSTEMD if owner is not None or (not _supervised(files) and not hindrance()) else SUPERVISOR
+        wish = following(files, wish)
     if wish == SYSTEMD and owner != os.geteuid():
         if problem := hindrance():
             raise ReleaseRefused(problem[0], hint=problem[1])
@@ -39,12 +38,27 @@ def chosen(files: Layout, wish: str, program: str) -> ProcessManager:
     return _made(files, owner, program)
 
 
+def following(files: Layout, wish: str) -> str:
+    """The kind of manager that keeps the processes from the next run on, if `wish` (as `chosen` has it) can be had."""
+    owner = unit_setup.user(files)
+    if wish in (SYSTEMD, SUPERVISOR):
+        return wish
+    if wish == AUTO:
+        return SYSTEMD if owner is not None or (not _supervised(files) and not hindrance()) else SUPERVISOR
+    return SUPERVISOR if owner is None else SYSTEMD
+
+
+def begun(files: Layout) -> bool:
+    """Whether a manager has ever kept processes of this target."""
+    return unit_setup.user(files) is not None or _supervised(files)
+
+
 def hindrance() -> tuple[str, ...]:
     """Why systemd cannot keep processes of ours alive, and what to do about it; () where it can."""
     if not os.path.isdir("/run/systemd/system"):
         return "this host has no systemd", "say `manager: supervisor` in deploy.yaml"
     user_name = user.name()
-    if os.geteuid() != 0 and not lingers(user_name):
+    if os.geteuid() != 0 and not user.lingers(user_name):
         hint = f"`sudo loginctl enable-linger {user_name}` on the host, or say `sudo: true` or `manager: supervisor`"
         return f"systemd ends what {user_name} runs when {user_name} logs out: lingering is off", hint
     if not Systemctl().answers():
@@ -52,9 +66,15 @@ def hindrance() -> tuple[str, ...]:
     return ()
 
 
-def lingers(name: str) -> bool:
-    """Whether systemd keeps a manager for the user `name` from the boot on, logged in or not."""
-    return Path("/var/lib/systemd/linger", name).exists()
+def gap_at_boot(kind: str, wish: str) -> str:
+    """What is lost where `auto` has found the embedded manager only because lingering is off; '' where it is not so."""
+    name = user.name()
+    if kind != SUPERVISOR or wish != AUTO or os.geteuid() == 0 or user.lingers(name):
+        return ""
+    if not os.path.isdir("/run/systemd/system"):
+        return ""
+    way = f"`sudo loginctl enable-linger {name}`, then `manager: systemd` in deploy.yaml"
+    return f"lingering is off for {name}: nothing starts this when the host boots; {way}"
 
 
 def _supervised(files: Layout) -> bool:
@@ -101,13 +121,28 @@ class Successor:
         """Run these from now on."""
         self._now.start(processes, types)
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
+    def stop(
+        self,
+        processes: Sequence[Process],
+        *,
+        wait: bool = True,
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> list[Process]:
         """End these for good."""
-        return self._now.stop(processes, wait=wait)
+        return self._now.stop(processes, wait=wait, within=within, check=check)
 
     def close_sockets(self, *, but: Collection[str] = ()) -> None:
         """Listen no longer for the types that are given their socket, `but` for these."""
         self._now.close_sockets(but=but)
+
+    def held(self, kinds: Mapping[str, int]) -> dict[str, str]:
+        """Where the sockets of these types listen."""
+        return self._now.held(kinds)
+
+    def weaknesses(self) -> list[str]:
+        """Why a process that ends now would not be started again."""
+        return self._now.weaknesses()
 
     def said_ready(self, process: Process) -> bool:
         """Whether a process has said that it is up."""
@@ -132,6 +167,10 @@ class Successor:
     def armed(self) -> set[str]:
         """The types whose times are kept."""
         return self._now.armed()
+
+    def rest(self) -> None:
+        """Have nothing of the manager itself run where there is nothing to keep alive."""
+        self._now.rest()
 
     def shutdown(self) -> None:
         """End every process."""

@@ -61,13 +61,16 @@ def run_release_command(request: requests.RunReleaseCommand, host: Host) -> requ
 
 def end_leftover_command(files: Layout) -> list[str]:
     """End a release command whose agent died, wherever its processes went, so that it never runs twice at once."""
+    told: list[str] = []
     try:
-        left = json.loads((files.run / "command").read_bytes())
+        marked = [str(mark) for mark in json.loads((files.run / "command").read_bytes())["marks"]]
     except FileNotFoundError:
         return []
-    told, marked = [], left.get("marks", [])
+    except (ValueError, KeyError, TypeError):  # a broken disk has damaged the note: there is nothing to find it by
+        marked = []
+        told.append(f"{files.run / 'command'} was damaged: a release command that was cut off may still run")
     nobody = Started(pid=0, ticks=0, boot="", at=0, starts=0, port=0, stop_timeout=child.PATIENCE, marks=marked)
-    if leftovers.members(nobody):
+    if marked and leftovers.members(nobody):
         leftovers.end(nobody)
         told.append("a release command that was cut off was ended")
     durable.remove(files.run / "command", name="command")

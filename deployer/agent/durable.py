@@ -7,17 +7,29 @@ named fault point before it acts.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
 from pathlib import Path
-from typing import Sequence, Union
+from typing import Iterator, Sequence, Union
 
 from deployer.agent.fault import point
 
 PathLike = Union[str, Path]
 TEMPORARY = ".tmp-"
 FEW = 64  # paths
+
+
+@contextlib.contextmanager
+def naming(path: PathLike) -> Iterator[None]:
+    """Name `path` in errors of calls that know a descriptor only: write(2), fsync(2), fallocate(2)."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def temporary(path: PathLike) -> str:
@@ -41,7 +53,7 @@ def publish(path: PathLike, content: bytes, *, mode: int = 0o444, name: str = "p
         point(f"{name}.link")
         os.link(part, str(path))
     finally:
-        os.unlink(part)
+        _forget_part(part)
     sync_directory(os.path.dirname(str(path)))
     point(f"{name}.published")
 
@@ -52,7 +64,11 @@ def point_link(path: PathLike, target: str, *, name: str) -> None:
     point(f"{name}.symlink")
     os.symlink(target, part)
     point(f"{name}.rename")
-    os.rename(part, str(path))
+    try:
+        os.rename(part, str(path))
+    except BaseException:
+        os.unlink(part)
+        raise
     sync_directory(os.path.dirname(str(path)))
     point(f"{name}.renamed")
 
@@ -114,7 +130,8 @@ def sync_path(path: str, flags: int = 0) -> None:
     """Fsync the file or directory `path`: its content survives a power cut from here on."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
-        os.fsync(descriptor)
+        with naming(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -154,12 +171,19 @@ def _write_part(path: PathLike, content: bytes, mode: int, name: str) -> str:
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
-            write_all(descriptor, content)
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
+            with naming(path):
+                write_all(descriptor, content)
+                os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
     except BaseException:
-        os.unlink(part)
+        _forget_part(part)
         raise
     return part
+
+
+def _forget_part(part: str) -> None:
+    """Remove a temporary file; on a disk that refuses even this it is left to the next writer."""
+    with contextlib.suppress(OSError):
+        os.unlink(part)

@@ -60,7 +60,11 @@ def _append(path: str, entry: dict[str, Any]) -> None:
 def read(host: Layout, lines: int) -> list[dict[str, Any]]:
     """The newest `lines` entries, oldest first."""
     own, alone = _newest(str(host.events), lines), _newest(f"{host.root}/{OF_LAUNCHERS}", lines)
-    return sorted(own + alone, key=lambda entry: str(entry.get("at", "")))[-lines:] if alone else own
+    if not alone:
+        return own
+    from deployer.core import chronology  # noqa: PLC0415 - every session has this module, and few read
+
+    return chronology.merged([own, alone], lambda entry: str(entry.get("at", "")))[-lines:]
 
 
 def _newest(path: str, lines: int) -> list[dict[str, Any]]:

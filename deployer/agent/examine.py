@@ -10,11 +10,22 @@ import time
 from pathlib import Path
 from typing import Any, Optional
 
-from deployer.agent import choice, examine_kernel, examine_ports, examine_router, examine_systemd, ledger, stage, user
+from deployer.agent import (
+    choice,
+    examine_kernel,
+    examine_ports,
+    examine_router,
+    examine_systemd,
+    ledger,
+    shared_folders,
+    stage,
+    survival,
+    user,
+)
 from deployer.agent.context import Host
 from deployer.agent.finding import finding
 from deployer.core import requests
-from deployer.core.errors import DeployError, Drift
+from deployer.core.errors import DeployError, Drift, ReleaseRefused
 from deployer.core.ledger import Ledger
 from deployer.core.release import Spec
 
@@ -28,14 +39,17 @@ def examine(asked: requests.Examine, host: Host) -> requests.Examined:
     clock = time.time()
     known, damage = _ledger(host)
     spec = _newest(host, known) if known else None
+    following = choice.following(host.files, asked.manager)
     findings = [
         _python(),
         _user(spec),
         *_disk(host),
         _root(host),
         *damage,
-        *examine_systemd.findings(host, user.name()),
-        _manager(host, asked.manager),
+        *_shared(host, spec),
+        *examine_systemd.findings(host, user.name(), systemd=following == choice.SYSTEMD),
+        _manager(host, asked.manager, following),
+        *_survival(host),
         *(examine_ports.findings(host, known, spec) if known else []),
         *examine_router.findings(host, asked.router),
         *examine_kernel.findings(),
@@ -72,8 +86,25 @@ def _user(spec: Optional[Spec]) -> dict[str, Any]:
     found = f"{name}, by sudo of {by}" if by else name
     if os.geteuid() != 0 or spec is None:
         return finding("user", found)
+    try:
+        shared_folders.identity(spec)
+    except ReleaseRefused as error:
+        return finding("user", f"{found}; {error.message}", ok=False, hint=error.hint)
     hint = "give the target in deploy.yaml a `run_as`, and release again"
     return finding("user", f"{found}; processes run as {spec.run_as or name}", warn=not spec.run_as, hint=hint)
+
+
+def _shared(host: Host, spec: Optional[Spec]) -> list[dict[str, Any]]:
+    """Whether the app can write to the paths that outlive its releases."""
+    if spec is None or not spec.shared:
+        return []
+    try:
+        wrong = shared_folders.unwritable(host.files, spec)
+    except ReleaseRefused:  # `_user` says it
+        return []
+    if not wrong:
+        return [finding("shared paths", f"{len(spec.shared)}, the app can write to them")]
+    return [finding("shared paths", text, warn=True, hint=hint) for text, hint in wrong]
 
 
 def _disk(host: Host) -> list[dict[str, Any]]:
@@ -107,11 +138,25 @@ def _nearest(host: Host) -> Path:
     return place
 
 
-def _manager(host: Host, wish: str) -> dict[str, Any]:
-    """Which one it is, and whether the one that is wished for can be had."""
+def _survival(host: Host) -> list[dict[str, Any]]:
+    """Whether the next crash of a process would be survived, where there are any."""
+    instances = host.manager.instances()
+    if not instances:
+        return []
+    found = survival.risks(host.files, host.manager, instances)
+    hint = "fix what it says, then `deploy restart`"
+    return [finding("next crash", "; ".join(found) or "would be survived", ok=not found, hint=hint)]
+
+
+def _manager(host: Host, wish: str, following: str) -> dict[str, Any]:
+    """Which one it is, and whether the one that is wished for can be had; where nothing ran yet, which it will be."""
     kind, local = host.manager.kind, host.asked.target == "local"
     found = f"{kind}, {len(host.manager.instances())} processes"
-    problem = () if kind == choice.SYSTEMD or wish == choice.SUPERVISOR else choice.hindrance()
+    if not choice.begun(host.files):
+        found, kind = f"{following}, from the first run on", following
+    elif following != kind:
+        found, kind = f"{found}; {following} from the next run on", following
+    problem = () if host.manager.kind == choice.SYSTEMD or wish == choice.SUPERVISOR else choice.hindrance()
     if problem and wish == choice.SYSTEMD:
         return finding("process manager", f"systemd is wished for, but {problem[0]}", ok=False, hint=problem[1])
     if kind == choice.SUPERVISOR and not local:

@@ -6,29 +6,32 @@ import glob
 import os
 from typing import Any
 
-from deployer.agent import choice
 from deployer.agent.context import Host
 from deployer.agent.environment import PATH
 from deployer.agent.finding import finding
 from deployer.agent.program import ask
 from deployer.agent.systemctl import Systemctl
+from deployer.agent.user import lingers
 from deployer.core.errors import RunFailed
 
 UNKNOWN = "systemd, whose version is not known"
 
 
-def findings(host: Host, user: str) -> list[dict[str, Any]]:
-    """Its version, whether it answers us where it has to, and whether the manager of a `user` is always there."""
+def findings(host: Host, name: str, *, systemd: bool) -> list[dict[str, Any]]:
+    """Its version, whether it answers us where it has to, and whether the user `name` has a manager at all times.
+
+    `systemd`: it keeps the processes, or will from the next run on.
+    """
     if not os.path.isdir("/run/systemd/system"):
         return [finding("init", "no systemd")]
     found = [finding("init", _version())]
     if os.geteuid() != 0 and host.asked.target != "local":
-        found.append(_lingering(user, needed=host.manager.kind == choice.SYSTEMD))
-    if host.manager.kind == choice.SYSTEMD and not Systemctl().answers():
+        found.append(_lingering(name, needed=systemd))
+    if systemd and not Systemctl().answers():
         hint = "`systemctl --user status` on the host says more"
-        found.append(finding("systemd", f"does not answer {user}", ok=False, hint=hint))
-    elif host.manager.kind == choice.SYSTEMD and os.geteuid() != 0:
-        found.append(_journal(user))
+        found.append(finding("systemd", f"does not answer {name}", ok=False, hint=hint))
+    elif systemd and os.geteuid() != 0:
+        found.append(_journal(name))
     return found
 
 
@@ -53,7 +56,7 @@ def _version() -> str:
 
 
 def _lingering(user: str, *, needed: bool) -> dict[str, Any]:
-    if choice.lingers(user):
+    if lingers(user):
         return finding("lingering", f"on for {user}")
     why = "processes end with the last login and do not start at boot" if needed else "every login takes longer"
     hint = f"`sudo loginctl enable-linger {user}` on the host"

@@ -15,6 +15,7 @@ from deployer.agent.fault import FAULT, point
 from deployer.agent.layout import Layout
 
 DISMISSED = b".\n"
+PATIENCE = 2.0  # seconds that a guard may take to go: one that is frozen is killed, or it would keep the lock
 WAIT = 'read -r word || exec "$@"'
 
 
@@ -25,6 +26,7 @@ class Guard:
         import subprocess  # noqa: PLC0415 - a session that switches nothing needs none
 
         assert lock is not None
+        self._late = subprocess.TimeoutExpired
         reading, self._writing = os.pipe()
         point("guard.start")
         try:
@@ -49,4 +51,8 @@ class Guard:
                 os.write(self._writing, DISMISSED)
             os.close(self._writing)
             self._writing = -1
-            self._process.wait()
+            try:
+                self._process.wait(PATIENCE)
+            except self._late:
+                self._process.kill()
+                self._process.wait()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deployer.agent import recovery
 from deployer.agent.layout import Layout
+from deployer.agent.lock import Lock
 from deployer.agent.managers import manager_of
 
 
@@ -15,4 +16,5 @@ def main(arguments: list[str]) -> None:
     root, app, target, lock = arguments
     fcntl.fcntl(int(lock), fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # what recovery starts must not hold the lock
     files = Layout(Path(root), app, target)
+    Lock(files.lock).inherit(int(lock))
     recovery.recover(files, manager_of(files))

@@ -21,7 +21,7 @@ from deployer.agent.handed import CONTROL, near
 from deployer.agent.layout import Layout
 from deployer.agent.python import interpreter
 from deployer.agent.waiting import until
-from deployer.core.errors import RunFailed
+from deployer.core.errors import Drift, RunFailed
 
 WANTED, WORD = "run/sockets.json", "hold"
 PATIENCE = 10.0
@@ -38,9 +38,18 @@ class Holder:
         """The process types whose sockets are to be held, and where each listens."""
         try:
             found = json.loads((self._files.root / WANTED).read_bytes())
+            return {kind: (address, port) for kind, (address, port) in found.items()}
         except FileNotFoundError:
             return {}
-        return {kind: (address, port) for kind, (address, port) in found.items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Drift(f"{self._files.root / WANTED} is damaged", hint="remove it, then `deploy restart`") from error
+
+    def held(self) -> dict[str, Place]:
+        """The process types whose sockets it holds, and where each listens; none where it does not run."""
+        try:
+            return {kind: (address, port) for kind, (address, port) in self._ask("list")["held"].items()}
+        except (OSError, ValueError, KeyError):
+            return {}
 
     def open(self, places: Mapping[str, Place], release: int) -> None:
         """Have the sockets of these types listen; where no holder runs yet it is that of `release`'s own program."""

@@ -90,7 +90,9 @@ def launch(
         _end(before)
         lives = {} if scheduled else _lives(root, key, before, by_systemd=holds_back)
     lives["stop_signal"] = known.get("stop_signal", started.TERM)  # a release of an older deployer has no such thing
-    started.write(root, key, port=port, stop_timeout=stop_timeout, marks=marked, before=before, **lives)
+    failed = started.write(root, key, port=port, stop_timeout=stop_timeout, marks=marked, before=before, **lives)
+    if failed:
+        sys.stderr.write(f"deployer: {process} has no record, {failed}; it starts all the same\n")
     variables = read(f"{release}/env")
     if known.get("files"):  # a release of an older deployer has no such thing
         bound_files(known["files"])

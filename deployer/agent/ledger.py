@@ -8,8 +8,9 @@ import os
 from deployer.agent import durable
 from deployer.agent.layout import Layout
 from deployer.core.errors import Drift
-from deployer.core.ledger import Ledger
+from deployer.core.ledger import SUCCEEDED, Ledger, Record
 
+COMPARE = "nothing was changed.  Compare the ledger with a copy of it: `deploy ledger verify`"
 ASIDE = "ledger.forked-"  # what folders of records are called that were set aside
 
 
@@ -19,7 +20,10 @@ def lines(host: Layout) -> list[bytes]:
     for seq, name in enumerate(names, 1):
         if name != f"{seq:08d}":
             raise Drift(f"{host.ledger}: {name} stands where {seq:08d} was expected", hint="a record is missing")
-    return [(host.ledger / name).read_bytes() for name in names]
+    try:
+        return [(host.ledger / name).read_bytes() for name in names]
+    except IsADirectoryError as error:
+        raise Drift(f"{error.filename} is a folder, where a record was expected", hint=COMPARE) from error
 
 
 def raw(host: Layout) -> list[bytes]:
@@ -46,6 +50,11 @@ def read(host: Layout) -> Ledger:
     return ledger
 
 
+def confirms(host: Layout, attempt: str) -> bool:
+    """Whether the newest run is this attempt, and succeeded."""
+    return any(run.attempt == attempt and run.outcome == SUCCEEDED for run in read(host).runs[-1:])
+
+
 def set_aside(host: Layout) -> bool:
     """Whether another history was set aside here."""
     return any(name.startswith(ASIDE) for name in os.listdir(host.root))
@@ -62,10 +71,23 @@ def append(host: Layout, new: list[bytes]) -> Ledger:
     grown = Ledger.read([*(record.render() for record in ledger.records), *new], where="the new records")
     durable.make_directory(host.ledger, mode=0o700)
     for record in grown.records[len(ledger.records) :]:
-        durable.publish(host.record(record.seq), record.render(), name="ledger")
+        _publish(host, record)
     with contextlib.suppress(OSError):  # a full disk: what was published stands, and the next record brings a new head
         remember(host, grown)
     return grown
+
+
+def _publish(host: Layout, record: Record) -> None:
+    """Publish a record; one that is not durable is taken back, since this tells that it was not written."""
+    path = host.record(record.seq)
+    try:
+        durable.publish(path, record.render(), name="ledger")
+    except FileExistsError:
+        raise
+    except OSError:
+        with contextlib.suppress(OSError):  # it stands then: whoever was told otherwise reads the ledger
+            durable.remove(path, name="ledger")
+        raise
 
 
 def remember(host: Layout, ledger: Ledger) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from deployer.agent import config, pending
+from deployer.agent import config, lease, ledger, pending, survival
 from deployer.agent.context import Host
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
@@ -17,17 +17,35 @@ from deployer.core.requests import DRAINING, FAILING
 def look(_: requests.Look, host: Host) -> requests.Looked:
     """`current`, the releases that are here, the processes, and whether a switch is pending."""
     point("look")
-    waiting = pending.read(host.files)
+    waiting, instances = pending.read(host.files), host.manager.instances()
+    if waiting is not None and ledger.confirms(host.files, waiting.attempt):
+        waiting = None  # the disk refused only to forget it
+    held = host.lock.descriptor is None and host.lock.held()
     return requests.Looked(
         current=current(host.files),
         present=present(host.files),
         pending=f"v{waiting.after.version}" if waiting else "",
         manager=host.manager.kind,
-        processes=[*(_seen(instance) for instance in host.manager.instances()), *_scheduled(host)],
-        holder=host.lock.holder() if host.lock.descriptor is None and host.lock.held() else "",
+        processes=[*map(_seen, instances), *_scheduled(host)],
+        holder=host.lock.holder() if held else "",
         draft=sorted(config.draft(host.files)) if os.access(host.files.draft, os.R_OK) else [],
         oneoffs=_oneoffs(host.files),
+        risks=survival.risks(host.files, host.manager, instances) if instances and not waiting else [],
+        changing=_changing(host.files) if held else "",
     )
+
+
+def _changing(files: Layout) -> str:
+    """What the holder of the lock is doing to what runs, in words; '' where it leaves that alone."""
+    holder = lease.told(files.lock)
+    cut_off = lease.state(files.lock, holder) in (lease.CUT_OFF, lease.SILENT)
+    waiting, retiring = pending.read(files), (files.run / pending.RETIRING).exists()
+    if waiting is not None and cut_off:
+        return f"the run of v{waiting.after.version} was cut off, and {pending.undoing(files)}"
+    if waiting is not None or retiring:
+        version = f"v{waiting.after.version}" if waiting else current(files)
+        return f"{version} is being run by {lease.words(holder)}"
+    return ""
 
 
 def _scheduled(host: Host) -> list[requests.Seen]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Mapping, Protocol, Sequence
+from typing import Callable, Collection, Mapping, Optional, Protocol, Sequence
 
 from deployer.agent.layout import Layout
 from deployer.core.formation import Process
@@ -11,6 +11,7 @@ from deployer.core.message import message
 
 # takes what a process wrote, with its time in seconds of the epoch, 0 where nobody knows it
 Emit = Callable[[Process, float, bytes], None]
+Check = Callable[[], None]  # called again and again while something is waited for; raises where that has no sense more
 UP, STARTING, CRASHED, STOPPING, STOPPED = "up", "starting", "crashed", "stopping", "stopped"
 
 
@@ -21,7 +22,8 @@ class Instance:
     `state` is one of `up` (its command runs), `starting`, `crashed` (it ended and will be started again after a
     while), `stopping`, `stopped`; `pid` is 0 where nothing runs; `since` is the start of this state in seconds of the
     epoch; `restarts` counts the starts after the first; `reason` says how it last ended; it is `failing` while it has
-    ended again and again, each time soon after its start.
+    ended again and again, each time soon after its start.  `short` counts its lives before this one that were short: a
+    life that its manager's own end has cut off is none.
     """
 
     process: Process
@@ -31,6 +33,7 @@ class Instance:
     restarts: int
     reason: str = ""
     failing: bool = False
+    short: int = 0
 
 
 class ProcessManager(Protocol):
@@ -59,10 +62,18 @@ class ProcessManager(Protocol):
         """Run these from now on; one that it already runs stays as it is.  Returns without waiting for readiness."""
         ...
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
+    def stop(
+        self,
+        processes: Sequence[Process],
+        *,
+        wait: bool = True,
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> list[Process]:
         """End these for good: `stop_signal` to the group, SIGKILL to all of it after `stop_timeout`, an event then.
 
-        With `wait`, returns when nothing of them is left: those of them that had to be killed.
+        With `wait`, returns when nothing of them is left: those of them that had to be killed, after `within` seconds
+        at the latest.  `check` is called while waiting, and may raise: they go on ending then.
         """
         ...
 
@@ -72,6 +83,14 @@ class ProcessManager(Protocol):
         `start` opens the socket of a type, and it outlives all its processes: connections wait meanwhile.  Closed,
         they are refused, unless one of its processes still runs.
         """
+        ...
+
+    def held(self, kinds: Mapping[str, int]) -> dict[str, str]:
+        """Where the sockets of these types listen, '' for every address: of those that are held, on this port."""
+        ...
+
+    def weaknesses(self) -> list[str]:
+        """Why a process that ends now would not be started again, or not for good; none where it would."""
         ...
 
     def said_ready(self, process: Process) -> bool:
@@ -99,6 +118,10 @@ class ProcessManager(Protocol):
 
     def armed(self) -> set[str]:
         """The types whose times are kept."""
+        ...
+
+    def rest(self) -> None:
+        """Have nothing of the manager itself run where there is nothing to keep alive; what needs it begins it."""
         ...
 
     def shutdown(self) -> None:

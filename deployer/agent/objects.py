@@ -59,7 +59,8 @@ def receive(path: str, file: File, stream: Readable) -> None:
             if not block:
                 raise Drift(f"{file.path}: the stream ended {left} bytes early", hint="run the command again")
             digest.update(block)
-            durable.write_all(descriptor, block)
+            with durable.naming(path):
+                durable.write_all(descriptor, block)
             left -= len(block)
         if digest.hexdigest() != file.sha256:
             raise Drift(f"{file.path}: what arrived is not what was built", hint="run the command again")

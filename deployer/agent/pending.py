@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from pathlib import Path
@@ -18,6 +19,8 @@ from deployer.core.ledger import Ledger
 from deployer.core.message import message
 
 ROOM, ROOM_SIZE = "room", 1 << 20  # bytes
+LEAST_ROOM = 1 << 16  # bytes: with less no switch is begun
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 RETIRING = "retiring"  # is there from a confirmation until the old processes have been told to stop (agent/retiring.py)
 ROUTE = "route.before.json"  # what a router had before a run that is not confirmed (agent/shared_route.py)
 
@@ -70,7 +73,7 @@ def name(files: Layout) -> str:
     """What the ledger calls this host; '' before the first session that wrote."""
     try:
         return (files.run / "host").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # or what a broken disk has left of it: the next writer keeps it anew
         return ""
 
 
@@ -86,38 +89,80 @@ def read(files: Layout) -> Optional[Pending]:
         return wire.decode(Pending, json.loads((files.run / "pending").read_bytes()))
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise _damaged(files.run / "pending") from error
 
 
+def undoing(files: Layout) -> str:
+    """What is put back of a switch that was cut off, in words; '' where none is pending."""
+    try:
+        waiting = read(files)
+    except Drift:
+        return ""
+    if waiting is None:
+        return ""
+    return f"v{waiting.before.version} is put back" if waiting.before else f"v{waiting.after.version} is taken back"
+
+
 def write(files: Layout, pending: Pending) -> None:
-    """From here on the switch is to be confirmed or undone; the room that going back takes is kept free for it."""
+    """From here on the switch is to be confirmed or undone; the room that going back takes is kept free for it.
+
+    On a full disk half of it is given up for the switch itself, by `write_with_room`: a rollback has to work there.
+    """
     _keep_room(files)
-    durable.write(files.run / "pending", wire.dump(wire.encode(pending)), mode=0o600, name="pending")
+    write_with_room(files, files.run / "pending", wire.dump(wire.encode(pending)), name="pending")
+
+
+def write_with_room(files: Layout, path: Path, content: bytes, *, name: str) -> None:
+    """Write what a switch begins with, on a disk that is full into half of the room that was kept."""
+    try:
+        durable.write(path, content, mode=0o600, name=name)
+    except OSError as error:
+        if error.errno not in NO_ROOM or not _halve_room(files):
+            raise
+        durable.write(path, content, mode=0o600, name=name)
 
 
 def forget(files: Layout) -> None:
-    """The switch is confirmed or undone."""
-    give_room(files)
+    """The switch is confirmed or undone; room is kept for the next one, while there is some."""
     durable.remove(files.run / "pending", name="pending")
+    with contextlib.suppress(OSError):
+        _keep_room(files)
 
 
 def give_room(files: Layout) -> None:
     """Give up the room that was kept, on a disk that may be full: to launch a process takes some."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # none, or a disk that refuses even this: going back is tried all the same
         os.unlink(files.run / ROOM)
 
 
 def _keep_room(files: Layout) -> None:
+    """Have so much room kept; less of it will do on a disk that has become full since."""
     point("room.create")
-    descriptor = os.open(files.run / ROOM, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path = files.run / ROOM
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        os.posix_fallocate(descriptor, 0, ROOM_SIZE)
-    except BaseException:
-        give_room(files)
-        raise
+        with durable.naming(path):
+            os.posix_fallocate(descriptor, 0, ROOM_SIZE)
+    except BaseException as error:
+        little = os.fstat(descriptor).st_blocks * 512 < LEAST_ROOM
+        if little:
+            give_room(files)
+        if little or not (isinstance(error, OSError) and error.errno in NO_ROOM):
+            raise
     finally:
         os.close(descriptor)
+
+
+def _halve_room(files: Layout) -> bool:
+    """Give up half of the room that is kept; whether there was any."""
+    path = files.run / ROOM
+    try:
+        size = os.stat(path).st_blocks * 512
+        os.truncate(path, size // 2)
+    except OSError:
+        return False
+    return size >= 2 * LEAST_ROOM
 
 
 def places(files: Layout) -> Places:
@@ -127,7 +172,7 @@ def places(files: Layout) -> Places:
         return wire.decode(Places, known if "ports" in known else {"ports": known})
     except FileNotFoundError:
         return Places()
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise _damaged(files.run / "ports") from error
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, Iterable, Mapping
 
-from deployer.agent import durable, sockets
+from deployer.agent import durable, sockets, user
 from deployer.agent.layout import Layout
 from deployer.core import formation
 from deployer.core.manifest import ProcessType
@@ -27,10 +27,10 @@ PATIENCE, PAUSE = 5.0, 0.02  # seconds
 
 def folder() -> Path:
     """Where the file is: of the whole host where we are root, else of this user, or where XDG_STATE_HOME says."""
-    state = os.environ.get("XDG_STATE_HOME")
-    if os.geteuid() == 0 and not state:
-        return OF_THE_SYSTEM
-    return Path(state or os.path.expanduser("~/.local/state")) / "deployer"
+    state = os.environ.get("XDG_STATE_HOME", "")
+    if state.startswith("/"):
+        return Path(state) / "deployer"
+    return OF_THE_SYSTEM if os.geteuid() == 0 else user.login_home() / ".local" / "state" / "deployer"
 
 
 def allocated(

@@ -28,12 +28,13 @@ class Probe:
 
     It is waited for up to `seconds`, for a connection no longer than TIMEOUT.  With a `pid` only a connection that its
     family has taken counts, of as many as it needs; `blind` says that nobody could see who took it.  `taken`: there is
-    such a connection, and the rest is up to the answer.  `foreign`: what came was no HTTP, and never will be.
+    such a connection, and the rest is up to the answer; `others` took so many.  `foreign`: what came was no HTTP, and
+    never will be.
     """
 
     def __init__(self, address: str, port: int, check: Optional[Check], *, pid: int = 0, seconds: float) -> None:
         self.answer, self.passed, self.blind, self.taken, self.foreign = "", False, False, not pid, False
-        self.status = 0
+        self.status, self.others = 0, 0
         self.begun = time.monotonic()
         self._where, self._check, self._pid, self._deadline = (address, port), check, pid, self.begun + seconds
         self._connection: Optional[socket.socket] = None
@@ -73,6 +74,7 @@ class Probe:
                 self.blind, self.taken = taken is None, True
                 return connection
             connection.close()
+            self.others += time.monotonic() < deadline  # else nobody has
             time.sleep(pause)
             pause = min(pause * GROWTH, LONGEST_PAUSE)
         return None

@@ -30,7 +30,7 @@ class Questions:
     def __init__(self, ask: Callable[[], Probe], nothing: str) -> None:
         self._ask, self._nothing = ask, nothing
         self._open: list[Probe] = []
-        self._patience, self._foreign, self._bad = PATIENCE, 0, ""
+        self._patience, self._foreign, self._bad, self._others = PATIENCE, 0, "", 0
         self.asked, self.status, self.blind, self.hopeless = 0.0, 0, False, False
 
     @property
@@ -39,6 +39,11 @@ class Questions:
         if self._bad or any(probe.taken for probe in self._open):
             return self._bad or self._nothing
         return NO_CONNECTION
+
+    @property
+    def others(self) -> int:
+        """How many of our connections have been taken by other processes on its socket."""
+        return self._others + sum(probe.others for probe in self._open)
 
     @property
     def waiting(self) -> bool:
@@ -65,6 +70,7 @@ class Questions:
         """A good answer that has come, else a bad one; None while there is neither."""
         ended = [probe for probe in self._open if probe.answer]
         self._open = [probe for probe in self._open if probe not in ended]
+        self._others += sum(probe.others for probe in ended)
         found = next((probe for probe in ended if probe.passed), ended[0] if ended else None)
         if found is not None:
             self.asked, self.blind = found.begun, found.blind

@@ -80,10 +80,20 @@ def _await(manager: ProcessManager, watched: list[Watch], check: Callable[[], No
                 raise _failed(manager, watch, failure)
             if watch.ready and not ready and instance is not None:
                 timings.is_ready(instance)
+        _tell(watched, timings)
         if all(watch.settled for watch in watched):  # what has settled is looked at as long as another has not
             return
         time.sleep(pause)
         pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+
+def _tell(watched: list[Watch], timings: Timings) -> None:
+    """Tell what is waited for: who is not up, else who has not been up for long enough."""
+    late = [watch for watch in watched if not watch.ready] or [watch for watch in watched if not watch.settled]
+    if late:
+        text, spent, of = late[0].waits_for()
+        more = f" and {len(late) - 1} more" if len(late) > 1 else ""
+        timings.waiting(f"{late[0].process.name}{more}: {text}", spent, of)
 
 
 def _failed(manager: ProcessManager, watch: Watch, failure: str) -> RunFailed:
@@ -93,4 +103,5 @@ def _failed(manager: ProcessManager, watch: Watch, failure: str) -> RunFailed:
         f"{process.name} of v{process.release} {failure}",
         hint=f"{watch.hint}; {logs}" if watch.hint else logs,
         output=manager.tail(process, LINES).decode("utf-8", "replace"),
+        details=watch.details,
     )

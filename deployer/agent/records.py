@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from deployer.agent import config, events, ledger, pending
 from deployer.agent.context import Host
 from deployer.core import requests
@@ -21,17 +23,19 @@ def append(request: requests.Append, host: Host) -> requests.Done:
     grown = ledger.append(host.files, [line.encode() for line in request.lines])
     record = grown.records[-1]
     if grown.releases:
-        config.forget_draft(host.files)
+        with contextlib.suppress(OSError):
+            config.forget_draft(host.files)
     if record.kind == "run" and record.body["outcome"] == SUCCEEDED:
         here = host.asked.host in record.body.get("hosts", ())
         from deployer.agent import crash_loops, recovery, shared_route  # noqa: PLC0415 - who only reads confirms nothing
 
         recovery.confirm_pending(host.files, record.body["attempt"])
-        shared_route.confirm(host.files, record.body["attempt"], here=here)
-        if here and record.body["cause"] in BROUGHT_UP:
-            crash_loops.forget(host.files, record.body["release"])
-        if here:  # the host may have another name since its last run
-            pending.keep_name(host.files, host.asked.host)
+        with contextlib.suppress(OSError):  # it is confirmed: what a broken disk refuses now, the next writer does
+            shared_route.confirm(host.files, record.body["attempt"], here=here)
+            if here and record.body["cause"] in BROUGHT_UP:
+                crash_loops.forget(host.files, record.body["release"])
+            if here:  # the host may have another name since its last run
+                pending.keep_name(host.files, host.asked.host)
         if host.guard:
             host.guard.dismiss()
     return requests.Done()

@@ -5,6 +5,7 @@ The ledger decides: a pending switch whose attempt has a record that it succeede
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -16,11 +17,11 @@ from deployer.agent.managers import ProcessManager
 from deployer.agent.supervisor_conf import PROCESSES
 from deployer.agent.unit_files import WANTED
 from deployer.core.errors import Drift
-from deployer.core.ledger import SUCCEEDED
 from deployer.core.names import release_number
 
 UNLOCKED = re.compile(re.escape(durable.TEMPORARY) + r"(target|[0-9a-f]{64}\.pyz)-")
 YOUNG = 60.0  # seconds
+ABANDONED = 3600.0  # seconds: a build that writes here needs no lock of the target
 
 
 def recover(files: Layout, manager: ProcessManager) -> list[str]:
@@ -49,13 +50,14 @@ def _settle_switch(files: Layout, manager: ProcessManager, why: str) -> list[str
     waiting = pending.read(files)
     if waiting is None:
         return []
-    if any(run.attempt == waiting.attempt and run.outcome == SUCCEEDED for run in ledger.read(files).runs[-1:]):
+    if ledger.confirms(files, waiting.attempt):
         confirm_pending(files, waiting.attempt)
         return [f"the run of v{waiting.after.version} was confirmed"]
     from deployer.agent import restoring  # noqa: PLC0415
 
-    restoring.restore_pending(files, manager, why)
-    return [f"the run of v{waiting.after.version} was cut off; {restoring.serving(waiting.before)}"]
+    restored = restoring.restore_pending(files, manager, why, quick=True)
+    how = restoring.serving(waiting.before) if restored.serves else f"it could not be undone: {restored.told}"
+    return [f"the run of v{waiting.after.version} was cut off; {how}"]
 
 
 def sweep(files: Layout) -> list[str]:
@@ -73,6 +75,10 @@ def sweep(files: Layout) -> list[str]:
         for name in _names(folder):
             if name.startswith(durable.TEMPORARY) and not _being_made(folder / name):
                 durable.remove(folder / name, name="sweep")
+    for build in _names(files.builds):
+        for name in _names(files.builds / build):
+            if name.startswith(durable.TEMPORARY) and _age(files.builds / build / name) > ABANDONED:
+                durable.remove(files.builds / build / name, name="sweep")
     recorded = ledger.read(files).releases
     serving = look.current(files)
     if serving and release_number(serving) not in recorded and not ledger.set_aside(files):
@@ -89,32 +95,35 @@ def _being_made(path: os.PathLike[str]) -> bool:
     """Whether a session that does not hold the lock (yet) is just writing it: the agent's program, the root's mark."""
     if not UNLOCKED.match(os.path.basename(path)):
         return False
+    return _age(path) < YOUNG
+
+
+def _age(path: os.PathLike[str]) -> float:
+    """Seconds since it was written; 0 where it has its name now."""
     try:
-        return abs(time.time() - os.lstat(path).st_mtime) < YOUNG
-    except FileNotFoundError:  # it has its name now
-        return True
+        return abs(time.time() - os.lstat(path).st_mtime)
+    except FileNotFoundError:
+        return 0.0
 
 
 def confirm_pending(files: Layout, attempt: str) -> None:
     """The run is in the ledger: the switch stays.
 
-    Where the disk is full it stays pending as well, until the next holder of the lock confirms it.
+    Where the disk refuses this it stays pending as well, until the next holder of the lock confirms it.
     """
     waiting = pending.read(files)
     if waiting is not None and waiting.attempt == attempt:
-        try:
+        with contextlib.suppress(OSError):
             pending.keep_places(files, waiting.places)
             pending.keep_name(files, waiting.host)
             if waiting.retires:
                 durable.write(files.run / pending.RETIRING, b"", mode=0o600, name="retiring")
-        except OSError:
-            return
-        events.note(files, "confirmed", release=waiting.after.version)
-        pending.forget(files)
+            events.note(files, "confirmed", release=waiting.after.version)
+            pending.forget(files)
 
 
 def _names(folder: os.PathLike[str]) -> list[str]:
     try:
         return os.listdir(folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []

@@ -13,8 +13,8 @@ from deployer.agent import readiness, sockets
 from deployer.agent.fault import point
 from deployer.agent.managers import ProcessManager
 from deployer.agent.replacing import Change, coming_beside
-from deployer.agent.timings import Timings
-from deployer.core.errors import RunFailed
+from deployer.agent.timings import HURRY, Timings
+from deployer.core.errors import DeployError, RunFailed
 from deployer.core.formation import TYPE_STEP, Places, Process
 from deployer.core.strategy import STOP_FIRST
 
@@ -41,11 +41,11 @@ def rehearse(
     except BaseException as error:
         if isinstance(error, RunFailed):
             error.details["rehearsed"] = True  # what served was not touched
-        manager.stop(trials)
+        manager.stop(trials, within=None if isinstance(error, DeployError) else HURRY)
         raise
     if alone:
         timings.settled([*trials, *beside])
-        manager.stop(trials)
+        manager.stop(trials, check=check)
     else:
         timings.trials = list(trials)
     if trials:
@@ -65,7 +65,7 @@ def settle(manager: ProcessManager, change: Change, *, check: Callable[[], None]
     try:
         readiness.await_ready(manager, [*timings.trials, *begun], change.types, check=check, timings=timings)
     finally:
-        manager.stop(timings.trials)
+        manager.stop(timings.trials, check=check)
     timings.settled([*timings.trials, *begun])
 
 
@@ -74,9 +74,10 @@ def trials(manager: ProcessManager, change: Change, places: Places) -> list[Proc
 
     Left out are types that come up beside the old ones as themselves, and those of which two must never run.
     """
-    running = {(instance.process.type, instance.process.release) for instance in manager.instances()}
+    releases = {process.release for process in change.wanted}
+    others = [i.process for i in manager.instances() if i.process.release not in releases]
     first = [p for p in change.wanted if p.ordinal == 1 and change.types[p.type].binds_port]
-    replacing = [p for p in first if any(kind == p.type and release != p.release for kind, release in running)]
+    replacing = [p for p in first if any(p.type == other.type or p.port == other.port for other in others)]
     replacing = [p for p in replacing if not (change.beside(p) and change.takes_port(p))]
     return [_trial(p, places.ports[p.type]) for p in replacing if change.ways[p.type] != STOP_FIRST]
 

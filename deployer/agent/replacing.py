@@ -28,8 +28,7 @@ Reroute = Callable[[Sequence[Process]], None]
 class Change:
     """What is to run (`wanted`) of these `types`, each replaced in its way; `anew` are those of them to start again.
 
-    Of the types in `handing` the port goes over from processes that bind it to a socket of ours, or back: the old ones
-    have to end first, this once.
+    Of the types in `handing` a port changes hands (agent/handing.py): whatever has it has to end first, this once.
     """
 
     wanted: list[Process]
@@ -97,16 +96,16 @@ def bring(
     for kind in _in_order(change, coming, silent_first=settle is not None):
         if settle is not None and change.types[kind].binds_port:
             leaving, settle = _settled(manager, leaving, settle), None
-        if change.ways.get(kind) == STOP_FIRST or kind in change.handing:
-            timings.stopping(manager, [p for p in leaving if p.type == kind])
-            leaving = [p for p in leaving if p.type != kind]
+        if first := _ending_first(change, kind, leaving):
+            timings.stopping(manager, first, check)
+            leaving = [p for p in leaving if p not in first]
         if kind in change.handing:
             manager.close_sockets(but=change.sockets - {kind})
         for process in (p for p in coming if p.type == kind):
             if replaced := [p for p in leaving if _makes_room(change, p, process)]:
                 leaving = [p for p in leaving if p not in replaced]
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
-                timings.stopping(manager, replaced)
+                timings.stopping(manager, replaced, check)
             manager.start([process], change.types)
             if change.takes_port(process) and (replaced or any(p.type == kind for p in leaving)):
                 readiness.await_ready(manager, [process], change.types, check=check, timings=timings, settle=False)
@@ -115,9 +114,17 @@ def bring(
                 reroute([p for p in [*staying, *leaving] if p.type == kind])
     surplus = [p for p in leaving if not change.beside(p)]
     _reroute_without(surplus, [*staying, *leaving], reroute)
-    timings.stopping(manager, surplus)
+    timings.stopping(manager, surplus, check)
     manager.close_sockets(but=change.sockets)
     return [p for p in leaving if p not in surplus]
+
+
+def _ending_first(change: Change, kind: str, leaving: Sequence[Process]) -> list[Process]:
+    """Those that have to end before one of the type `kind` begins: of a type that had its port until now, too."""
+    if kind not in change.handing:
+        return [p for p in leaving if p.type == kind and change.ways.get(kind) == STOP_FIRST]
+    ports = {p.port for p in change.wanted if p.type == kind and p.port}
+    return [p for p in leaving if p.type == kind or p.port in ports]
 
 
 def _reroute_without(surplus: Sequence[Process], living: Sequence[Process], reroute: Reroute) -> None:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Optional
 
-from deployer.agent import durable, nginx_conf, procfs, sockets, unit_files
+from deployer.agent import durable, nginx_conf, procfs, service_state, sockets, unit_files
 from deployer.agent.environment import PATH
 from deployer.agent.fault import point
 from deployer.agent.layout import Layout
@@ -46,9 +46,22 @@ class Nginx:
             return f"{self._folder} cannot be written to", "nginx needs root: say `sudo: true`, or log in as root"
         if re.search(r'[$"\\\0-\x1f]', str(self._files.root)):
             return f"nginx cannot be told of {self._files.root}", "choose a `path` without $, quotes and backslashes"
-        if self._master() is None:
-            return f"no nginx runs with {self._main}", "`systemctl enable --now nginx` on the host"
-        return ()
+        return self._not_running() if self._master() is None else ()
+
+    def _not_running(self) -> tuple[str, str]:
+        """Why nothing runs with the configuration: nginx itself says what it does not like in it."""
+        try:
+            tested = self._nginx("-t")
+        except RunFailed as error:
+            return f"no nginx runs with {self._main}: {error.message}", error.hint
+        if tested.code:
+            why = next((line for line in tested.errors.splitlines() if "[emerg]" in line), tested.errors[-200:])
+            hint = "fix that; when `sudo nginx -t` says that it is well, `sudo systemctl restart nginx`"
+            return f"no nginx runs with {self._main}, and none could: {why}", hint
+        state, hint = service_state.advice(NGINX)
+        if not hint:  # it runs, with another configuration
+            hint = "say `router.conf` where its include files are"
+        return f"no nginx runs with {self._main}{f': {state}' if state else ''}", hint
 
     def put(self, route: Route) -> None:
         """Have exactly this route."""

@@ -55,11 +55,11 @@ def find(files: Layout, kind: str) -> Optional[Job]:
     """The type's job, or None where it has none since this boot: what an earlier one had may be current no longer."""
     try:
         values = dict(line.split("=", 1) for line in (files.root / FOLDER / kind).read_text().splitlines())
-    except FileNotFoundError:
+        if values["BOOT"] != procfs.boot():
+            return None
+        return Job(kind, int(values["RELEASE"]), values["SCHEDULE"], float(values["STOP_TIMEOUT"]))
+    except (FileNotFoundError, ValueError, KeyError):  # none, or what a broken disk has left of it
         return None
-    if values["BOOT"] != procfs.boot():
-        return None
-    return Job(kind, int(values["RELEASE"]), values["SCHEDULE"], float(values["STOP_TIMEOUT"]))
 
 
 def write(files: Layout, job: Job) -> None:

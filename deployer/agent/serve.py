@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from deployer.agent import crash_loops, ledger, look, user
+from deployer.agent import crash_loops, events, ledger, look, user
 from deployer.agent.context import Host
 from deployer.agent.layout import Layout
 from deployer.agent.lock import Lock
@@ -17,9 +18,11 @@ from deployer.agent.session import Lost, Session
 from deployer.agent.transfer import has_build
 from deployer.agent.verbs import verb, writes
 from deployer.core import names, wire
-from deployer.core.errors import DeployError, Drift, ReleaseRefused, UsageError
+from deployer.core.errors import DeployError, Drift, HostFailed, ReleaseRefused, UsageError
 from deployer.core.ledger import Ledger
 from deployer.core.requests import PROTOCOL, Damage, Open, Opened
+
+MAKING = ("OfferBuild", "PutBuild", "PutTool", "PutAgent", "Stage", "SetDraft", "GiveTimes")  # of the release stage
 
 
 def serve(source: BinaryIO, sink: int, program: str) -> None:
@@ -49,7 +52,7 @@ def _greet(session: Session, program: str) -> Host | None:
     except Lost:
         raise
     except Exception as error:  # noqa: BLE001 - the operator must hear of every failure
-        session.fail(_as_failure(error).as_wire())
+        session.fail(_as_failure(error, "", "").as_wire())
     else:
         return host
     return None
@@ -66,14 +69,20 @@ def _answer(host: Host) -> None:
         if host.lock.descriptor is not None:
             from deployer.agent import recovery  # noqa: PLC0415 - who only looks has nothing to undo
 
-            recovery.settle(host.files, host.manager, "the session ended before the run was confirmed")
+            try:
+                recovery.settle(host.files, host.manager, "the session ended before the run was confirmed")
+            except (DeployError, OSError) as error:  # the disk refuses: the next writer puts right what is left
+                events.note(host.files, "failing", release=None, text=f"what was cut off is not undone: {error}")
             if host.guard:
                 host.guard.dismiss()
+            host.manager.rest()
             host.lock.release()
 
 
 def _answer_one(host: Host, asked: Any) -> None:
     host.session.cancelled.clear()
+    host.session.number = asked.get("number") if isinstance(asked, dict) else None
+    name = ""
     try:
         name = asked["verb"]
         request, function = verb(name, asked["fields"])
@@ -85,13 +94,17 @@ def _answer_one(host: Host, asked: Any) -> None:
     except Lost:
         raise
     except Exception as error:  # noqa: BLE001 - the operator must hear of every failure
-        host.session.fail(_as_failure(error).as_wire())
+        host.session.fail(_as_failure(error, name, host.files.root).as_wire())
 
 
-def _as_failure(error: Exception) -> DeployError:
+def _as_failure(error: Exception, name: str, root: str | Path) -> DeployError:
+    """What is told of an error of the request `name`: nobody infers from it what serves."""
     if isinstance(error, OSError) and error.errno:
-        where = f"{error.filename}: " if error.filename else ""
-        return ReleaseRefused(f"{where}{error.strerror}", hint="nothing was switched; fix this and run it again")
+        from deployer.agent import disk_errors  # noqa: PLC0415
+
+        cls = ReleaseRefused if name in MAKING else HostFailed
+        told, hint = disk_errors.message(error, root), disk_errors.hint(error, root)
+        return cls(told, hint=hint, details={"errno": errno.errorcode.get(error.errno, "")})
     import traceback  # noqa: PLC0415 - for a failure that should not be: no start pays for it
 
     return DeployError(f"{type(error).__name__}: {error}", output=traceback.format_exc())
@@ -102,19 +115,15 @@ def _request(session: Session, name: str) -> Any:
     asked = wire.load(found[1]) if found and found[0] == wire.REQUEST else {}
     if asked.get("verb") != name:
         raise wire.BadFrame(f"{name} was expected first")
+    session.number = asked.get("number")
     return asked["fields"]
 
 
 def root_of(request: Open) -> Path:
     """The target's root on this host: as the operator said, or by default where such things belong."""
     if not request.root:
-        return Path("/srv", request.app) if os.geteuid() == 0 else _home() / request.app
-    return _home() / request.root[2:] if request.root.startswith("~/") else Path(request.root)
-
-
-def _home() -> Path:
-    given = os.environ.get("HOME", "")
-    return Path(given) if given.startswith("/") else user.home()
+        return Path("/srv", request.app) if os.geteuid() == 0 else user.login_home() / request.app
+    return user.login_home() / request.root[2:] if request.root.startswith("~/") else Path(request.root)
 
 
 def _opened(host: Host) -> Opened:

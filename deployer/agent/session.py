@@ -14,7 +14,7 @@ import queue
 import select
 import threading
 import time
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO, Callable, Optional
 
 from deployer.core import wire
 
@@ -37,15 +37,28 @@ class Session:
         self._heard = time.monotonic()
         self._sending = threading.Lock()
         self.silence = SILENCE
+        self.number: Optional[int] = None  # of the request that is being served
         self.cancelled = threading.Event()
+        self.when_lost: Callable[[], None] = lambda: None  # called once, as soon as the operator is known to be gone
         os.set_blocking(sink, False)  # an operator who reads no more must not keep us from noticing that it is gone
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
 
     def check(self) -> None:
         """`Lost` if nobody listens any more.  Everything that waits calls this often."""
-        if self._lost.is_set() or time.monotonic() - self._heard > self.silence:
+        if self._is_lost():
             raise Lost
+
+    def _is_lost(self) -> bool:
+        if not self._lost.is_set() and time.monotonic() - self._heard > self.silence:
+            self._end()
+        return self._lost.is_set()
+
+    def _end(self) -> None:
+        """Nobody listens any more: what goes on in the midst of a verb hears of it, and so does who waits for us."""
+        if not self._lost.is_set():
+            self._lost.set()
+            self.when_lost()
 
     def next(self, timeout: Optional[float] = None) -> Optional[tuple[bytes, bytes]]:
         """The next frame; None after `timeout` seconds; `Lost` when there will be none."""
@@ -78,24 +91,33 @@ class Session:
                     self.check()
                     select.select([], [self._sink], [], 0.5)
                 except OSError as error:
-                    self._lost.set()
+                    self._end()
                     raise Lost from error
 
     def event(self, event: str, text: str) -> None:
         """Tell the operator something while a request is being served."""
         self.send(wire.EVENT, wire.dump({"event": event, "text": text}))
 
+    def phase(self, text: str, spent: float, of: float) -> None:
+        """Tell what is being waited for, since how many seconds, and for how many at most (0: that is not known)."""
+        self.send(wire.EVENT, wire.dump({"event": wire.PHASE, "text": text, "spent": round(spent, 1), "of": of}))
+
     def reply(self, value: Any) -> None:
         """Answer the request."""
-        self.send(wire.REPLY, wire.dump({"ok": wire.encode(value)}))
+        self._answer({"ok": wire.encode(value)})
 
     def fail(self, error: dict[str, Any]) -> None:
         """Answer the request with a failure."""
-        self.send(wire.REPLY, wire.dump({"error": error}))
+        self._answer({"error": error})
+
+    def _answer(self, told: dict[str, Any]) -> None:
+        """With the request's number, so that nobody takes it for the answer to another one."""
+        number = {} if self.number is None else {"number": self.number}
+        self.send(wire.REPLY, wire.dump({**told, **number}))
 
     def _beat(self) -> None:
         with contextlib.suppress(Lost):
-            while not self._lost.wait(BEAT_EVERY):
+            while not self._lost.wait(BEAT_EVERY) and not self._is_lost():
                 self.send(wire.BEAT)
 
     def _listen(self) -> None:
@@ -111,7 +133,7 @@ class Session:
                     self._put(found)
         except (wire.BadFrame, OSError, ValueError):
             pass  # a cut line is the end of the session, like end of file
-        self._lost.set()
+        self._end()
         with contextlib.suppress(queue.Full):  # then there is enough to wake whoever waits
             self._frames.put_nowait(GONE)
 
@@ -123,7 +145,7 @@ class Session:
             except queue.Full:
                 self._heard = time.monotonic()
                 if _hung_up(self._source):  # what it sent before is nobody's any more
-                    self._lost.set()
+                    self._end()
 
 
 def _hung_up(source: BinaryIO) -> bool:

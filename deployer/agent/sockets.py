@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -97,6 +98,20 @@ def owner(port: int) -> Optional[tuple[int, str]]:
     holder = _holder(found, (process.pid for process in procfs.everyone()))
     process = procfs.stat(holder[0]) if holder else None
     return (process.pid, process.name) if process else (0, "")
+
+
+def had_by(port: int, name: str) -> Optional[bool]:
+    """Whether a process of this name has a socket that listens on `port`; None where we may not see what it has."""
+    wanted = {f"socket:[{listener.inode}]" for listener in listeners(port)}
+    seen = not wanted
+    for process in procfs.everyone() if wanted else ():
+        if process.name == name:
+            folder = f"/proc/{process.pid}/fd"
+            with contextlib.suppress(OSError):  # another user's, or closed meanwhile
+                if any(os.readlink(f"{folder}/{descriptor}") in wanted for descriptor in os.listdir(folder)):
+                    return True
+                seen = True
+    return False if seen else None
 
 
 def free(port: int) -> bool:

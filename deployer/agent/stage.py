@@ -39,12 +39,20 @@ def stage(request: requests.Stage, host: Host) -> requests.Staged:
             os.link(_launcher(host, request.spec), f"{part}/agent.pyz")
             durable.sync_filesystem(part)
             durable.move(part, home, name="release")
+            _tell_unwritable(host, request.spec)
         except BaseException:
             durable.remove_tree(part)
             raise
     elif (home / "release.json").read_bytes() != text or (home / "env").read_bytes() != env:
         raise Drift(f"{home} exists and holds something else", hint="`deploy verify` tells what")
     return requests.Staged(release.config_digest(config.key(host.files), env), canonical.sha256(text))
+
+
+def _tell_unwritable(host: Host, spec: Spec) -> None:
+    from deployer.agent import shared_folders  # noqa: PLC0415 - few releases share anything
+
+    for text, hint in shared_folders.unwritable(host.files, spec) if spec.shared else ():
+        host.session.event("warning", f"{text}: {hint}")
 
 
 def _launcher(host: Host, spec: Spec) -> Path:
@@ -78,7 +86,7 @@ def fill(host: Host, part: str, spec: Spec, build: Manifest) -> None:
 
 def host_links(host: Host, spec: Spec, shared: Mapping[str, SharedPath]) -> dict[str, str]:
     """The links that only this host can make: to its interpreters, and to the paths that outlive releases."""
-    from deployer.agent import interpreters, runtimes  # noqa: PLC0415 - most sessions stage nothing
+    from deployer.agent import interpreters, runtimes, shared_folders  # noqa: PLC0415 - most sessions stage nothing
 
     links = {}
     for runtime in spec.launch.runtimes:
@@ -88,8 +96,7 @@ def host_links(host: Host, spec: Spec, shared: Mapping[str, SharedPath]) -> dict
         else:
             links[runtime.link] = interpreters.find(runtime, cache=interpreters.known(host.files), environ=os.environ)
     for place, path in shared.items():
-        real = host.files.shared / path.path
-        durable.make_directory(real.parent if path.is_file else real)
+        shared_folders.make(host.files, path, spec)
         links[place] = shared_link(place, path)
     return links
 
@@ -191,7 +198,8 @@ def write_new(path: str, content: bytes, mode: int) -> None:
     point("stage.write")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        durable.write_all(descriptor, content)
-        os.fchmod(descriptor, mode)
+        with durable.naming(path):
+            durable.write_all(descriptor, content)
+            os.fchmod(descriptor, mode)
     finally:
         os.close(descriptor)

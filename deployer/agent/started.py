@@ -104,8 +104,8 @@ def write(
     quick: int = 0,
     ended: str = "",
     stop_signal: str = TERM,
-) -> None:
-    """Record this very process, which is about to become the app's, after `before`."""
+) -> str:
+    """Record this very process, which is about to become the app's, after `before`; why that failed, or ''."""
     own = procfs.stat(os.getpid())
     record: dict[str, Any] = {
         "pid": os.getpid(),
@@ -121,12 +121,37 @@ def write(
     }
     if stop_signal != TERM:  # an older launcher would take no record that says more than it knows
         record["stop_signal"] = stop_signal
-    folder = f"{root}/{DIRECTORY}"
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return _put(f"{root}/{DIRECTORY}", name, json.dumps(record).encode())
+
+
+def _put(folder: str, name: str, content: bytes) -> str:
+    """Write the record, on a disk that is full over the old one, in the room that this has; or say why it cannot be.
+
+    A process that has crashed comes up again all the same: whatever it leaves behind is known by its marks as well.
+    """
     part = f"{folder}/.tmp-{name}"  # one launcher at a time: no other name is needed
-    with open(part, "w", encoding="utf-8") as file:
-        json.dump(record, file)
-    os.rename(part, f"{folder}/{name}.json")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with open(part, "wb") as file:
+            file.write(content)
+        os.rename(part, f"{folder}/{name}.json")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        with contextlib.suppress(OSError):
+            _overwrite(f"{folder}/{name}.json", content)
+            return ""
+        return str(error)
+    return ""
+
+
+def _overwrite(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, content.ljust(os.fstat(descriptor).st_size))
+        os.ftruncate(descriptor, len(content))
+    finally:
+        os.close(descriptor)
 
 
 def killed_mark(root: str, name: str) -> str:

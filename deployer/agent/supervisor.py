@@ -7,16 +7,27 @@ any point is mended by the next `ensure`.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from pathlib import Path
 from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
-from deployer.agent import durable, endings, leftovers, logs, scheduled, stage, started, supervisor_conf, supervisor_end
+from deployer.agent import (
+    durable,
+    leftovers,
+    logs,
+    scheduled,
+    stage,
+    started,
+    supervisor_conf,
+    supervisor_end,
+)
 from deployer.agent.environment import socket_address
 from deployer.agent.handed import ANY
 from deployer.agent.holder import Holder
 from deployer.agent.layout import Layout
-from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
+from deployer.agent.managers import Check, Emit, Instance
 from deployer.agent.notices import Notices
 from deployer.agent.python import interpreter
 from deployer.agent.supervisor_client import (
@@ -30,15 +41,15 @@ from deployer.agent.supervisor_client import (
     Unanswered,
 )
 from deployer.agent.supervisor_daemon import Daemon
+from deployer.agent.supervisor_instance import BOOTING, DEAD, ENDING, RUNNING, instance
 from deployer.agent.supervisor_schedule import Scheduling
 from deployer.core.errors import RunFailed
 from deployer.core.formation import Process
 from deployer.core.manifest import ProcessType
 from deployer.core.strategy import SOCKET
 
-PAUSE, GRACE = 0.02, 10.0
+PAUSE, GRACE, SOON = 0.02, 10.0, 3.0  # seconds
 NOTIFY = "notify"
-DEAD, BOOTING, RUNNING, BACKOFF, ENDING = (0, 100, 200), 10, 20, 30, 40  # supervisor/states.py
 
 
 class Supervisor:
@@ -77,7 +88,7 @@ class Supervisor:
         except Unanswered:
             known, dead = {}, "supervisord does not answer"
         wanted = self._wanted()
-        found = (self._instance(key, wanted.get(key), known.get(key), dead) for key in {*wanted, *known})
+        found = (instance(self._root, key, wanted.get(key), known.get(key), dead) for key in {*wanted, *known})
         return sorted((i for i in found if i), key=lambda i: (i.process.release, i.process.type, i.process.number))
 
     def start(self, processes: Sequence[Process], types: Mapping[str, ProcessType]) -> None:
@@ -95,7 +106,14 @@ class Supervisor:
         if processes:
             self._insist(lambda: self._tell(ending=set()))
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
+    def stop(
+        self,
+        processes: Sequence[Process],
+        *,
+        wait: bool = True,
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> list[Process]:
         """End these for good, all at the same time."""
         keys = {supervisor_conf.key(process): process for process in processes}
         for process in processes:
@@ -104,12 +122,23 @@ class Supervisor:
             self._insist(lambda: self._tell(ending=set(keys)))
         killed: set[str] = set()
         if keys and wait:
-            self._insist(lambda: killed.update(self._finish(set(keys), known=self._known)))
+            self._insist(lambda: killed.update(self._finish(set(keys), known=self._known, within=within, check=check)))
         return [process for key, process in keys.items() if key in killed]
 
     def close_sockets(self, *, but: Collection[str] = ()) -> None:
         """Have the sockets of all types held no longer, `but` for these."""
         self._holder.close(set(self._holder.wanted()) - set(but))
+
+    def held(self, kinds: Mapping[str, int]) -> dict[str, str]:
+        """Where the holder's sockets of these types listen, of those on this port."""
+        held = self._holder.held()
+        return {kind: "" if at == ANY else at for kind, (at, port) in held.items() if kinds.get(kind) == port}
+
+    def weaknesses(self) -> list[str]:
+        """Whether supervisord does not run, or hangs, though there is something to keep alive."""
+        if not self._told() or self._daemon.answers(SOON):
+            return []
+        return ["supervisord does not answer: it starts nothing again that ends; `deploy run` fixes it"]
 
     def said_ready(self, process: Process) -> bool:
         """Whether we have heard it say so since we started it; of what others have started it is taken for granted."""
@@ -121,14 +150,13 @@ class Supervisor:
         return logs.tail(self._log(process), lines)
 
     def entries(self, process: Process, lines: int) -> list[tuple[float, bytes]]:
-        """The last lines of its log.  supervisord keeps the bytes alone: nobody knows when each was written."""
-        text = self.tail(process, lines)
-        return [(0.0, line) for line in text.removesuffix(b"\n").split(b"\n")] if text else []
+        """The last lines of its log, each with its time, where supervisord has left marks."""
+        return logs.entries(self._log(process), lines)
 
     def follow(self, processes: Sequence[Process], lines: int, emit: Emit, idle: Callable[[], bool]) -> None:
         """Give `emit` the last lines of each log and every new one until `idle()`."""
         paths = {process: self._log(process) for process in processes}
-        logs.follow(paths, lines, lambda process, text: emit(process, 0.0, text), idle)
+        logs.follow(paths, lines, emit, idle)
 
     def schedule(self, release: int, kinds: Sequence[ProcessType]) -> None:
         """Have a scheduler that starts these at their times, and no other."""
@@ -147,6 +175,15 @@ class Supervisor:
             return set()
         keeps = [key for key in known if key.startswith(supervisor_conf.SCHEDULER)]
         return kinds if any(known[key]["state"] in (BOOTING, RUNNING) for key in keeps) else set()
+
+    def rest(self) -> None:
+        """End supervisord where the files name nothing, and it has nothing to end any more."""
+        if self._told() or not os.path.lexists(self._files.root / supervisor_conf.SOCKET):
+            return
+        with contextlib.suppress(Unanswered):
+            if not self._known():
+                self._client.call("shutdown")
+                self._daemon.await_end(GRACE)
 
     def shutdown(self) -> None:
         """End every process and supervisord itself; nothing starts again until `start`."""
@@ -200,12 +237,8 @@ class Supervisor:
         """Tell supervisord to begin what the files name and to end `ending`."""
         known, wanted, call = self._known(), self._told(), self._client.call
         for key in sorted(ending & set(known)):
-            if known[key]["state"] not in (
-                BOOTING,
-                RUNNING,
-                ENDING,
-            ):  # supervisord signals a living leader's group only
-                self._terminate(key)
+            if known[key]["state"] not in (BOOTING, RUNNING, ENDING):
+                self._terminate(key)  # supervisord signals a living leader's group only
             call("stopProcess", key, False, unless=(NOT_RUNNING, BAD_NAME))  # noqa: FBT003 - XML-RPC has no names
         if wanted - set(known):
             call("reloadConfig")
@@ -215,10 +248,17 @@ class Supervisor:
             elif known[key]["state"] in DEAD and known[key]["start"]:  # somebody has stopped it by hand
                 call("startProcess", key, False, unless=(ALREADY_STARTED, SPAWN_ERROR, BAD_NAME))  # noqa: FBT003
 
-    def _finish(self, keys: set[str], *, known: Callable[[], Mapping[str, Any]]) -> set[str]:
+    def _finish(
+        self,
+        keys: set[str],
+        *,
+        known: Callable[[], Mapping[str, Any]],
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> set[str]:
         """Wait until nothing of `keys` is left: not in supervisord, and no member of their process groups.
 
-        Those that had to be killed.
+        Those that had to be killed, after their own time or `within` that of the caller.
         """
         records = {key: started.read(self._root, key) for key in keys}
         supervised = known()
@@ -227,8 +267,9 @@ class Supervisor:
         begun = time.monotonic()
         left, killed = set(keys), set()
         while left:
+            check()
             supervised, waited = known(), time.monotonic() - begun
-            gone = {key for key in left if self._gone(key, supervised.get(key), records[key], waited)}
+            gone = {key for key in left if self._gone(key, supervised.get(key), records[key], waited, within)}
             killed |= {key for key in gone if supervisor_end.was_killed(self._root, key)}
             for key in gone:
                 started.forget(self._root, key)
@@ -240,11 +281,18 @@ class Supervisor:
         return killed
 
     def _gone(
-        self, key: str, state: Optional[Mapping[str, Any]], record: Optional[started.Started], for_: float
+        self,
+        key: str,
+        state: Optional[Mapping[str, Any]],
+        record: Optional[started.Started],
+        for_: float,
+        within: Optional[float],
     ) -> bool:
-        late = record is not None and for_ > record.stop_timeout
-        if record is not None and late and leftovers.signal(record, leftovers.KILL):
-            supervisor_end.killed(self._files, key, record.stop_timeout)
+        patience = (
+            0.0 if record is None else record.stop_timeout if within is None else min(within, record.stop_timeout)
+        )
+        if record is not None and for_ > patience and leftovers.signal(record, leftovers.KILL):
+            supervisor_end.killed(self._files, key, patience)
         if state is not None:
             if state["state"] in DEAD:
                 self._client.call("removeProcessGroup", key, unless=(BAD_NAME, STILL_RUNNING))
@@ -277,34 +325,6 @@ class Supervisor:
         """The keys of all that the files name: processes, and what starts others at their times."""
         paths = (self._files.root / supervisor_conf.PROCESSES).glob("*.conf")
         return {path.stem for path in paths if supervisor_conf.is_key(path.stem)}
-
-    def _instance(
-        self, key: str, wanted: Optional[Process], known: Optional[Mapping[str, Any]], dead: str
-    ) -> Optional[Instance]:
-        record = started.read(self._root, key)
-        process = wanted or supervisor_conf.parse_key(key, record.port if record else 0)
-        if process is None or (wanted is None and known is not None and known["state"] in DEAD):
-            return None  # it ended, nobody having waited
-        restarts = record.starts - 1 if record else 0
-        if known is None:
-            return Instance(process, STOPPED if dead else STARTING, 0, 0, restarts, dead)
-        pid, running = known["pid"], known["state"] in (BOOTING, RUNNING)
-        last = record.ended if running and record is not None and record.pid == pid else ""
-        reason = "" if running and not restarts else last or started.last_exit(self._root, key) or known["spawnerr"]
-        since = float(known["start"] if running else known["stop"])  # whole seconds: the launcher knows better
-        if running and record is not None and record.pid == pid:
-            state, since = UP, record.at
-        elif running:
-            state = STARTING
-        elif known["state"] == ENDING:
-            state = STOPPING
-        elif known["state"] == 0:
-            state = STOPPED if known["start"] else STARTING
-        else:
-            state = CRASHED
-        crashed = 0.0 if state == UP else float(known["stop"])
-        failing = state in (UP, CRASHED, STARTING) and endings.failing(record, crashed=crashed)
-        return Instance(process, state, pid, since, restarts, reason, failing)
 
     def _conf(self, process: Process) -> Path:
         return self._files.root / supervisor_conf.PROCESSES / f"{supervisor_conf.key(process)}.conf"

@@ -17,6 +17,7 @@ from deployer.core.manifest import ProcessType
 
 MAIN, SOCKET, PROCESSES = "run/supervisord.conf", "run/supervisor.sock", "run/supervisor.d"
 HERE = "/proc/self/cwd"
+OPEN_FILES = 256  # that it needs, by its own reckoning
 
 _MAIN = """\
 ; Written by deployer at every start; one file for each process stands in supervisor.d.
@@ -29,7 +30,7 @@ pidfile=run/supervisord.pid
 childlogdir=log
 nocleanup=true
 umask=077
-minfds=256
+minfds={open_files}
 minprocs=20
 
 [unix_http_server]
@@ -79,7 +80,9 @@ SCHEDULER = "scheduler-v"
 
 def main(app: str, target: str) -> bytes:
     """Supervisord's own configuration."""
-    return _MAIN.format(identifier=f"{app}-{target}", here=HERE, socket=SOCKET, processes=PROCESSES).encode()
+    name = f"{app}-{target}"
+    made = _MAIN.format(identifier=name, here=HERE, socket=SOCKET, processes=PROCESSES, open_files=OPEN_FILES)
+    return made.encode()
 
 
 def process(wanted: Process, kind: ProcessType, *, python: str) -> bytes:

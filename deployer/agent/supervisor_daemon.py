@@ -3,14 +3,15 @@
 It runs in a session of its own, in the target's root, with no descriptor of ours (least of all the target's lock),
 nothing of our environment and a umask that keeps its files to itself.  Its code is what the operator has shipped
 (`agent/supervisor-<digest>`), never the host's own: that lacks what hosts/supervisord_main.py mends.  A shell is its
-parent, and starts it anew when it was killed: it reads its files then, and its launchers end what the earlier ones have
-left.
+parent, and starts it anew when it has ended without being told to: it reads its files then, and its launchers end what
+the earlier ones have left.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 
@@ -24,13 +25,24 @@ from deployer.agent.waiting import until
 from deployer.core.errors import RunFailed
 
 BOOT = 20.0
+SLOWEST = 5  # seconds between two tries to have a supervisord that does not begin any more
 SHIPPED = "supervisor-"
 ERRORS = "run/supervisord.err"
-# Its arguments are supervisord and the arguments of that.  One that ends by itself was told to, or cannot begin.
+BROKE = 75  # the exit code of a supervisord that has run and ended untold (hosts/supervisord_main.py)
+# Its arguments are supervisord and the arguments of that.  One that was told to end ends with 0.  One that cannot begin
+# is not tried again; one that has run is, whatever becomes of it: a full disk may keep it from its files for a while.
+# Where the target's folder was removed under it, there is nothing to keep.
 KEEPER = f"""\
 unset PWD OLDPWD SHLVL
 {{
-    while "$@" 2>{ERRORS}; [ $? -gt 128 ]; do sleep 1; done
+    begun= pause=1
+    while "$@" 2>{ERRORS}; code=$?; [ $code != 0 ]; do
+        if [ $code = {BROKE} ] || [ $code -gt 128 ]; then begun=yes; fi
+        [ "$begun" ] && [ -d run ] || exit
+        if [ $code -gt 128 ]; then pause=1; fi
+        sleep $pause
+        [ $pause = {SLOWEST} ] || pause=$((pause + 1))
+    done
 }} &
 """
 
@@ -41,12 +53,15 @@ class Daemon:
     def __init__(self, files: Layout, client: Client) -> None:
         self._files, self._client = files, client
 
-    def answers(self) -> bool:
+    def answers(self, patience: float = PATIENCE) -> bool:
         """Whether it runs and answers; one that is just starting is waited for, one that hangs is not."""
         try:
             return bool(self._client.call("getPID"))
         except Unanswered as silence:
-            return not silence.hung and bool(self.pids()) and until(self._speaks, PATIENCE)
+            if silence.hung:
+                return False
+        until(lambda: self._speaks() or not self.pids(), patience)
+        return self._speaks()
 
     def pids(self, *, launching: bool = False) -> list[int]:
         """The supervisords of this root, whether they answer or not, and the shells that keep them.
@@ -71,6 +86,7 @@ class Daemon:
         if not until(lambda: self._speaks() or not self.pids(), BOOT):
             raise RunFailed(f"supervisord was started in {files.root} but does not answer", hint=self._hint())
         if not self.pids():
+            self._refuse_limit()
             output = (files.root / ERRORS).read_text("utf-8", "replace").strip()
             raise RunFailed(f"supervisord does not start in {files.root}", hint=self._hint(), output=output)
 
@@ -97,10 +113,8 @@ class Daemon:
                 os.kill(pid, signal.SIGKILL)
         return not found
 
-    def _is_ours(self, arguments: list[str], launching: bool) -> bool:  # noqa: FBT001 - private, and named at the call
-        if supervisor_conf.MAIN in arguments:
-            return True
-        return launching and "launch" in arguments and any(word.endswith("/agent.pyz") for word in arguments)
+    def _is_ours(self, arguments: list[str], too: bool) -> bool:  # noqa: FBT001 - private, and named at the call
+        return supervisor_conf.MAIN in arguments or (too and launching(arguments))
 
     def _is_here(self, pid: int) -> bool:
         try:
@@ -134,5 +148,21 @@ class Daemon:
             hint="`deploy run`, `ship` or `rollback` brings it; a supervisord of the host's own is never used",
         )
 
+    @staticmethod
+    def _refuse_limit() -> None:
+        """Say that this session may not have as many files open as supervisord needs: only root may have more."""
+        allowed, needed = resource.getrlimit(resource.RLIMIT_NOFILE)[1], supervisor_conf.OPEN_FILES
+        if 0 <= allowed < needed:
+            raise RunFailed(
+                f"the process manager needs {needed} open files, and this session may have {allowed}",
+                hint="`ulimit -Hn` shows that limit: take it away (`ulimit -n` in a script, `LimitNOFILE=` of a unit,"
+                " `nofile` in /etc/security/limits.conf), log in again, and run the command again",
+            )
+
     def _hint(self) -> str:
         return f"see {self._files.log}/supervisord.log"
+
+
+def launching(arguments: list[str]) -> bool:
+    """Whether a process with these arguments is a launcher still, and not yet what it becomes."""
+    return "launch" in arguments and any(word.endswith("/agent.pyz") for word in arguments)

@@ -9,19 +9,24 @@ next session.  Old processes that still run end when the run is confirmed (agent
 from __future__ import annotations
 
 import contextlib
+import errno
 import time
 from collections.abc import Iterator
 from typing import Optional
 
 from deployer.agent import (
+    choice,
     crash_loops,
+    disk_errors,
     durable,
     events,
     file_times,
+    handing,
     ledger,
     pending,
     ports,
     readiness,
+    recovery,
     rehearsal,
     replacing,
     restoring,
@@ -41,7 +46,7 @@ from deployer.agent.replacing import Change
 from deployer.agent.timings import Timings
 from deployer.core import formation, requests, turnover
 from deployer.core.errors import DeployError, RunFailed, RunMixed
-from deployer.core.formation import Places, Process
+from deployer.core.formation import Places
 from deployer.core.message import field, message
 from deployer.core.release import Spec
 from deployer.core.strategy import SOCKET
@@ -75,22 +80,26 @@ def prepare(request: requests.Prepare, host: Host) -> requests.Done:
     crash_loops.judge(host.files, before.version if before else None, instances)
     change, places = _change(request, host, spec, after, instances, fresh=before is None)
     running = {instance.process for instance in instances if instance.state != STOPPING}
-    same = before == after and running == set(change.wanted) and not request.restart
+    same = before == after and running == set(change.wanted) and not change.anew and not request.restart
     same = same and look_.current(host.files) == f"v{after.version}"
-    ready = Prepared(request, spec, change, places, before.version if before else None, begun, same)
+    timings = Timings(tell=host.session.phase)
+    ready = Prepared(request, spec, change, places, before.version if before else None, begun, same, timings)
     if same:
         _settled_before(ready, instances, pending.confirmed_at(host.files, known))
     else:
         routing.check(host.files, spec, change.wanted)
         if not request.stopped:
             file_times.settle(host.files, request.version, request.times)
+            if gap := choice.gap_at_boot(host.manager.kind, host.asked.manager):
+                host.session.event("warning", gap)
         _check_ports(host, change, instances)
         retires = any(change.beside(process) for process in running if process not in change.wanted)
         cause, by, at, name = request.cause, request.by, request.at, host.asked.host
-        pending.write(host.files, Pending(request.attempt, before, after, cause, by, at, places, name, retires))
+        waiting = Pending(request.attempt, before, after, cause, by, at, places, name, retires)
     host.prepared = ready
     if not same:
         with _undone_on_failure(host):
+            pending.write(host.files, waiting)
             assert host.lock.descriptor is not None
             host.guard = Guard(host.program, host.files, host.lock.descriptor)
             _try(host, ready, untried=not known.succeeded(request.version))
@@ -124,26 +133,12 @@ def _change(
     )
     wanted = after.processes(places)
     anew = [p for p in wanted if p in present and turnover.named(p, request.restart)]
-    handing = _handing(given, places, wanted, present) | _reached_anew(host, spec, present)
-    return Change(wanted, spec.types, ways, anew, handing), places
-
-
-def _handing(given: Places, places: Places, wanted: list[Process], present: list[Process]) -> set[str]:
-    """The types of which a port is a socket of ours now and is to be bound by a process, or the other way round."""
-    bound = {(process.type, process.port) for process in present if process.type not in given.sockets}
-    ours = set(given.shared.items())
-    to_bind = {(process.type, process.port) for process in wanted if process.type not in places.sockets}
-    to_share = {(process.type, process.port) for process in wanted if process.type in places.sockets}
-    return {kind for kind, _ in (ours & to_bind) | (bound & to_share)}
-
-
-def _reached_anew(host: Host, spec: Spec, present: list[Process]) -> set[str]:
-    """The type whose socket was opened for a router of this host alone, and is to be reached from another one."""
-    kind = spec.types.get(spec.router.type)
-    if not spec.router.host or kind is None or kind.listen != SOCKET:
-        return set()
-    releases = {process.release for process in present if process.type == kind.name} - {spec.version}
-    return {kind.name} if any(stage.spec(host.files, version).router.own for version in releases) else set()
+    lost = handing.unheld(host.manager, given.shared, instances)
+    anew += [p for p in wanted if p.type in lost and p in present and p not in anew]
+    changing = (
+        handing.moving(given, places, wanted, present) | handing.readdressed(host.manager, given.shared, spec) | lost
+    )
+    return Change(wanted, spec.types, ways, anew, changing), places
 
 
 def _try(host: Host, ready: Prepared, *, untried: bool) -> None:
@@ -183,10 +178,10 @@ def _undone_on_failure(host: Host) -> Iterator[None]:
         yield
     except (DeployError, OSError) as failure:
         host.prepared = None
-        error = failure if isinstance(failure, DeployError) else _of_the_host(failure)
-        raise _undone(error, previous, version, restored=_restored(host, error.message)) from failure
+        error = failure if isinstance(failure, DeployError) else _of_the_host(failure, host)
+        raise _undone(error, previous, version, _restored(host, error.message)) from failure
     except BaseException:  # the operator is lost, or this is a bug of ours: what served serves again all the same
-        _restored(host, "it was cut off")
+        _restored(host, "it was cut off", quick=True)
         raise
 
 
@@ -199,17 +194,26 @@ def still_up(request: requests.StillUp, host: Host) -> requests.Done:
 
 
 def restore(_: requests.Restore, host: Host) -> requests.Done:
-    """Undo the pending switch."""
-    if not _restored(host, "another host of the target failed"):
-        raise RunMixed("what served before did not come up again", hint="`deploy events` and `deploy logs` tell why")
+    """Undo the pending switch, unless the ledger says that it succeeded: then it is confirmed."""
+    waiting = pending.read(host.files)
+    if waiting is not None and ledger.confirms(host.files, waiting.attempt):
+        recovery.confirm_pending(host.files, waiting.attempt)
+        return requests.Done()
+    restored = _restored(host, "another host of the target failed")
+    if not restored.serves:
+        message = f"what served before did not come up again: {restored.told}"
+        raise RunMixed(message, hint="`deploy events` and `deploy logs` tell why")
     return requests.Done()
 
 
-def _restored(host: Host, why: str) -> bool:
-    serves = restoring.restore_pending(host.files, host.manager, why)
+def _restored(host: Host, why: str, *, quick: bool = False) -> restoring.Restored:
+    try:
+        restored = restoring.restore_pending(host.files, host.manager, why, quick=quick)
+    except OSError as error:  # not even what is to be undone can be read
+        restored = restoring.Restored(serves=False, told=disk_errors.message(error))
     if host.guard:
         host.guard.dismiss()
-    return serves
+    return restored
 
 
 def _bring_up(host: Host, ready: Prepared) -> None:
@@ -251,15 +255,20 @@ def _check_ports(host: Host, change: Change, instances: list[Instance]) -> None:
             )
 
 
-def _of_the_host(failure: OSError) -> RunFailed:
-    return RunFailed(f"{failure.filename or 'this host'}: {failure.strerror}", hint="fix this and run it again")
+def _of_the_host(failure: OSError, host: Host) -> RunFailed:
+    """The failure of a disk: it says nothing of the release."""
+    root, details = host.files.root, {"errno": errno.errorcode.get(failure.errno or 0, "")}
+    return RunFailed(disk_errors.message(failure, root), hint=disk_errors.hint(failure, root), details=details)
 
 
-def _undone(error: DeployError, previous: int | None, version: int, *, restored: bool) -> DeployError:
+def _undone(error: DeployError, previous: int | None, version: int, restored: restoring.Restored) -> DeployError:
+    """What is told of a switch that failed: `RunFailed` only where what served before serves again."""
+    if not restored.serves:
+        back = f"v{previous} did not come up again either" if previous else f"v{version} could not be taken away"
+        message = f"{error.message}; {restored.told if restored.runs else f'{back}: {restored.told}'}"
+        return RunMixed(message, hint=error.hint, output=error.output, details=error.details)
     again = "on, untouched" if error.details.get("rehearsed") else "again"
     serves = f"; v{previous} serves {again}"
     if previous is None:
         serves = f". v{version} did not start. There is no earlier release, so nothing is running"
-    cls = RunFailed if restored else RunMixed
-    message = f"{error.message}{serves}" if restored else f"{error.message}; v{previous} did not come up again either"
-    return cls(message, hint=error.hint, output=error.output, details=error.details)
+    return RunFailed(f"{error.message}{serves}", hint=error.hint, output=error.output, details=error.details)

@@ -7,17 +7,19 @@ point is mended by the next one.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
-from deployer.agent import endings, journal, procfs, scheduled, stage, started, systemd_wanted, unit_files
+from deployer.agent import endings, journal, procfs, scheduled, stage, started, systemd_wanted, unit_files, user
 from deployer.agent.environment import socket_address
 from deployer.agent.layout import Layout
-from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Emit, Instance
+from deployer.agent.managers import CRASHED, STARTING, STOPPED, STOPPING, UP, Check, Emit, Instance
 from deployer.agent.systemctl import Systemctl
 from deployer.agent.timer_units import Timers, service_name
 from deployer.agent.unit_setup import UnitSetup
 from deployer.agent.unit_sockets import UnitSockets
+from deployer.agent.waiting import meanwhile
 from deployer.core.errors import RunFailed
 from deployer.core.formation import TURNS, Process
 from deployer.core.manifest import ProcessType
@@ -72,8 +74,7 @@ class Systemd:
             record = started.read(self._root, _key(process))
             if record is None or procfs.started(record.pid) != record.ticks:  # it was written after the file was
                 return None
-            failing = endings.failing(record)
-            found.append(Instance(process, UP, record.pid, record.at, record.starts - 1, record.ended, failing))
+            found.append(_up(process, record))
         return found if set(started.names(self._root)) == set(map(_key, wanted)) else None
 
     def _as_systemd_sees_them(self) -> list[Instance]:
@@ -97,14 +98,21 @@ class Systemd:
             systemd_wanted.add(self._files, process)
         self._begin(processes, self._known())
 
-    def stop(self, processes: Sequence[Process], *, wait: bool = True) -> list[Process]:
+    def stop(
+        self,
+        processes: Sequence[Process],
+        *,
+        wait: bool = True,
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> list[Process]:
         """End these for good, all at the same time; what has left the process's group is in its control group still."""
         if not processes:
             return []
         for process in processes:
             systemd_wanted.remove(self._files, process)
         known = self._known()
-        self._end([name for name in map(self._name, processes) if name in known], wait=wait)
+        self._end([name for name in map(self._name, processes) if name in known], wait=wait, within=within, check=check)
         if not wait:
             return []
         killed = [p for p in processes if endings.killed(self._root, p.type, p.release, p.number)]
@@ -115,6 +123,22 @@ class Systemd:
     def close_sockets(self, *, but: Collection[str] = ()) -> None:
         """Close the sockets of all types, `but` for these."""
         self._sockets.close(self._sockets.declared() - set(but))
+
+    def held(self, kinds: Mapping[str, int]) -> dict[str, str]:
+        """Where the sockets of these types listen, of those that systemd holds on this port."""
+        return {kind: self._sockets.address(kind) for kind, port in kinds.items() if self._sockets.holds(kind, port)}
+
+    def weaknesses(self) -> list[str]:
+        """Whether units have been removed, or the user's systemd ends with the last login."""
+        if not (wanted := systemd_wanted.read(self._files)):
+            return []
+        gone = sorted({process.type for process in wanted} - {p.type for p in wanted if self._units.knows(p.type)})
+        found = [f"the unit file of {kind} was removed: `deploy restart` writes it anew" for kind in gone]
+        if not self._systemctl.of_the_system and not user.lingers(name := user.name(self._systemctl.user)):
+            found.append(
+                f"lingering is off, so systemd ends them with the last login: `sudo loginctl enable-linger {name}`"
+            )
+        return found
 
     def said_ready(self, process: Process) -> bool:
         """Whether systemd has heard that it is up, which makes its unit active."""
@@ -145,6 +169,9 @@ class Systemd:
         """The types whose timers run."""
         return self._timers.armed()
 
+    def rest(self) -> None:
+        """Nothing: systemd runs anyway."""
+
     def shutdown(self) -> None:
         """End every process and forget the target: nothing starts again until `start`, nor with the host."""
         self._timers.arrange(0, ())
@@ -161,6 +188,7 @@ class Systemd:
             for kind in kinds
             if kind.listen == SOCKET and kind.name in meant
         }
+        self._sockets.leave(places)
         own = {kind.name for kind in kinds if kind.listen != SOCKET and kind.name in meant}
         self._sockets.close(own & self._sockets.declared())
         self._units.install(kinds, self._sockets.contents(self._sockets.settled(places)))
@@ -183,7 +211,14 @@ class Systemd:
             kind, version, number = started.parse(key)
             endings.forget(self._root, kind, version, number)
 
-    def _end(self, names: Sequence[str], *, wait: bool = True) -> None:
+    def _end(
+        self,
+        names: Sequence[str],
+        *,
+        wait: bool = True,
+        within: Optional[float] = None,
+        check: Check = lambda: None,
+    ) -> None:
         if not names:
             return
         records = (started.read(self._root, _key(self._process(name))) for name in names)
@@ -191,12 +226,26 @@ class Systemd:
         if not wait:
             self._systemctl.tell("stop", *names, options=["--no-block"])
             return
-        self._systemctl.tell("stop", *names, patience=GRACE + 2 * longest)
+        kill_after = None if within is None or within >= longest else within
+        self._await_end(names, GRACE + 2 * longest, kill_after, check)
         left = self._known()
         self._forgive([name for name in names if left.get(name, {}).get("ActiveState") == "failed"])
         alive = [name for name in names if _lives(left.get(name, {}))]
         if alive:
             raise RunFailed(f"{', '.join(sorted(alive))} cannot be ended", hint="`deploy status` shows what runs")
+
+    def _await_end(self, names: Sequence[str], patience: float, kill_after: Optional[float], check: Check) -> None:
+        """Have systemd stop these, and wait for it; what is left after `kill_after` seconds is killed."""
+        killed: list[str] = []
+
+        def look(waited: float) -> None:
+            check()
+            if kill_after is not None and waited > kill_after and not killed:
+                killed.extend(names)
+                with contextlib.suppress(RunFailed):  # one of them has ended just now
+                    self._systemctl.tell("kill", *names, options=["--signal=KILL"])
+
+        meanwhile(lambda: self._systemctl.tell("stop", *names, patience=patience), look)
 
     def _forgive(self, names: Sequence[str]) -> None:
         """Let systemd forget how often and how these have failed."""
@@ -223,13 +272,13 @@ class Systemd:
         recorded = record is not None and record.pid == pid
         state = _state(unit, wanted=wanted is not None, launched=record is not None, recorded=recorded)
         if record is not None and state == UP:
-            return Instance(process, UP, pid, record.at, restarts, record.ended, endings.failing(record))
+            return _up(process, record)
         held_back = state == CRASHED and pid > 0
         pid = pid if state in (STARTING, STOPPING) else 0
         reason = self._last(process) if held_back else _ended(unit, record) if state == CRASHED else ""
         since = _epoch(unit["StateChangeTimestampMonotonic"])
         failing = state == CRASHED and endings.failing(record, crashed=since)
-        return Instance(process, state, pid, since, restarts, reason, failing)
+        return Instance(process, state, pid, since, restarts, reason, failing, record.quick if record else 0)
 
     def _last(self, process: Process) -> str:
         return endings.last(self._root, process.type, process.release, process.number)
@@ -241,11 +290,8 @@ class Systemd:
 
     def _writers(self, process: Process) -> list[str]:
         """The units that have written as this process: its own, and those of its name in other turns."""
-        turns = (
-            [process.in_turn(turn) for turn in range(TURNS)]
-            if process.ordinal and process.type != ONE_OFF
-            else [process]
-        )
+        in_turns = process.ordinal and process.type != ONE_OFF
+        turns = [process.in_turn(turn) for turn in range(TURNS)] if in_turns else [process]
         return list(dict.fromkeys(self._writer(one) for one in turns))
 
     def _writer(self, process: Process) -> str:
@@ -256,6 +302,11 @@ class Systemd:
 
     def _name(self, process: Process) -> str:
         return unit_files.unit_name(self._files, process)
+
+
+def _up(process: Process, record: started.Started) -> Instance:
+    failing = endings.failing(record)
+    return Instance(process, UP, record.pid, record.at, record.starts - 1, record.ended, failing, record.quick)
 
 
 def _lives(unit: Mapping[str, str], *, on: bool = False) -> bool:
@@ -271,9 +322,8 @@ def _state(unit: Mapping[str, str], *, wanted: bool, launched: bool, recorded: b
     if not wanted:
         return STOPPING
     if active == "active" or (active == "activating" and unit["SubState"] == "start"):  # it has not said READY=1 yet
-        return (
-            UP if recorded else CRASHED if launched else STARTING
-        )  # the launcher of a crashed one holds it back a while
+        # The launcher of a crashed one holds it back a while.
+        return UP if recorded else CRASHED if launched else STARTING
     if active == "activating" and unit["SubState"] != "auto-restart":
         return STARTING
     if active in DEAD and unit["Job"]:

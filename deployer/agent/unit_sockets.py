@@ -80,23 +80,50 @@ class UnitSockets:
         for kind, (address, port) in places.items():
             name = unit_files.socket_name(self._files, kind)
             with contextlib.suppress(FileNotFoundError):
-                text = (self._systemctl.units / name).read_text()
-                known, _, at = text.partition("ListenStream=")[2].partition("\n")[0].rpartition(":")
+                known, _, at = self._listens(name).rpartition(":")
                 if (known, at) != (address, str(port)) and at == str(port) and self._active(name):
                     found[kind] = (known, port)
         return found
+
+    def leave(self, places: Mapping[str, tuple[str, int]]) -> None:
+        """Close the sockets of these types that are on another port: a unit is told another while it is closed only.
+
+        Told so while it is open, systemd drops the socket, and says that it listens there.
+        """
+        for kind, (_, port) in places.items():
+            name = unit_files.socket_name(self._files, kind)
+            with contextlib.suppress(FileNotFoundError):
+                _, _, at = self._listens(name).rpartition(":")
+                if at != str(port):
+                    self._systemctl.tell("stop", name)
+
+    def holds(self, kind: str, port: int) -> bool:
+        """Whether systemd has the socket of this type, whatever it says of its unit."""
+        name = unit_files.socket_name(self._files, kind)
+        known = self._systemctl.show(name, "ActiveState", "Listen").get(name, {})
+        if known.get("ActiveState") != "active" or f":{port} (" not in known.get("Listen", ""):
+            return False
+        return sockets.had_by(port, "systemd") is not False
+
+    def address(self, kind: str) -> str:
+        """Where the socket of this type listens, '' for every address."""
+        return self._listens(unit_files.socket_name(self._files, kind)).rpartition(":")[0]
+
+    def _listens(self, name: str) -> str:
+        """Where the unit file has it listen."""
+        text = (self._systemctl.units / name).read_text()
+        return text.partition("ListenStream=")[2].partition("\n")[0]
 
     def _active(self, name: str) -> bool:
         return self._systemctl.show(name, "ActiveState").get(name, {}).get("ActiveState") == "active"
 
     def open(self, places: Mapping[str, tuple[str, int]]) -> None:
-        """Have the sockets of these types listen; one that listens on another port is closed first."""
+        """Have the sockets of these types listen; one that systemd says to have, but does not, is closed first."""
         for kind, (_, port) in places.items():
             name = unit_files.socket_name(self._files, kind)
-            known = self._systemctl.show(name, "ActiveState", "Listen").get(name, {})
-            if known.get("ActiveState") == "active":
-                if f":{port} (" in known.get("Listen", ""):
-                    continue
+            if self.holds(kind, port):
+                continue
+            if self._active(name):
                 self._systemctl.tell("stop", name)
             try:
                 self._systemctl.tell("start", name)

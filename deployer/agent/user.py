@@ -24,3 +24,14 @@ def home(uid: Optional[int] = None) -> Path:
     except KeyError:
         given = os.environ.get("HOME", "")
         return Path(given if given.startswith("/") else "/")
+
+
+def lingers(name: str) -> bool:
+    """Whether systemd keeps a manager for the user `name` from the boot on, logged in or not."""
+    return Path("/var/lib/systemd/linger", name).exists()
+
+
+def login_home() -> Path:
+    """Our home as HOME says it; by the system's entry where HOME is not set, or no absolute path."""
+    given = os.environ.get("HOME", "")
+    return Path(given) if given.startswith("/") else home()

@@ -27,6 +27,8 @@ VERBS: dict[str, tuple[str, str, bool]] = {
     "ReadSpecText": ("stage", "read_spec_text", False),
     "RunReleaseCommand": ("command", "run_release_command", True),
     "GiveTimes": ("file_times", "give_times", True),
+    "Intend": ("intents", "intend", True),
+    "EndIntent": ("intents", "end_intent", True),
     "Prepare": ("switch", "prepare", True),
     "Switch": ("switch", "switch", True),
     "StillUp": ("switch", "still_up", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Callable
 
@@ -16,3 +17,22 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(PAUSE)
     return True
+
+
+def meanwhile(work: Callable[[], None], look: Callable[[float], None]) -> None:
+    """Have `work` done, and `look` all the time, with the seconds that it has taken: that may raise, and it goes on."""
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - raised below
+            failures.append(error)
+
+    worker, begun = threading.Thread(target=run, daemon=True), time.monotonic()
+    worker.start()
+    while worker.is_alive():
+        look(time.monotonic() - begun)
+        worker.join(PAUSE)
+    for error in failures:
+        raise error

@@ -19,10 +19,11 @@ from deployer.core.strategy import SOCKET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import Any, Optional
 
     from deployer.agent.health_command import Trial
 
+STARTED = "waiting for it to be started"
 EVERY = 1.0  # seconds between two questions while it settles
 ENDED = (CRASHED, STOPPED, STOPPING)
 
@@ -35,6 +36,7 @@ class Watch:
     ) -> None:
         self._manager, self.process, self.kind = manager, process, kind
         self.ready, self.settled, self.hint = False, False, ""
+        self.details: dict[str, Any] = {}
         self._patience, self._timings = patience, timings
         self._deadline = time.monotonic() + kind.boot_timeout
         self._restarts: Optional[int] = None
@@ -44,7 +46,7 @@ class Watch:
         self._questions: Optional[Questions] = None
         self._trial: Optional[Trial] = None
         self._astray = wrong_port.WrongPort()
-        self._doubt = "is not started"
+        self._doubt, self._phase = "is not started", STARTED
 
     def ended(self, instance: Optional[Instance]) -> str:
         """Why a process that had come up is not up as it was, or ''."""
@@ -67,14 +69,23 @@ class Watch:
             self.ready = self._is_up(instance) and self._passes()
             failure = "" if self.ready else self._hopeless(instance)
         elif instance.state == STARTING:
-            self._doubt = "is not started"
+            self._doubt, self._phase = "is not started", STARTED
         if self.ready:
             self._came_up(instance)
             return self._stays(instance) or self._unreachable()
         if not failure and time.monotonic() > self._deadline:
-            failure = f"{self._doubt} after {self.kind.boot_timeout:g} s{self._elsewhere(instance)}"
+            failure = (
+                f"{self._doubt} after {self.kind.boot_timeout:g} s{self._taken_by_others()}{self._elsewhere(instance)}"
+            )
             failure += self._port_of_another(instance)
         return failure
+
+    def waits_for(self) -> tuple[str, float, float]:
+        """What is waited for now, for how many seconds, and of how many."""
+        now = time.monotonic()
+        if self.ready:
+            return "up, checking that it stays up", now - self._up, self._patience
+        return self._phase, now - (self._deadline - self.kind.boot_timeout), self.kind.boot_timeout
 
     def end(self) -> None:
         """Nobody waits for it any more."""
@@ -89,10 +100,16 @@ class Watch:
             self._trial.join()
 
     def _came_back(self, instance: Instance) -> bool:
-        """Whether it has been started again while we watch, or just before: then its first life was no success."""
+        """Whether it has been started again while we watch, or just before: then its first life was no success.
+
+        What ran before this run began has that behind it, and what its manager's own end has cut off was no failure.
+        """
         if self._restarts is None:
-            young = time.time() - instance.since < self.kind.healthy_time
-            self._restarts = 0 if young else instance.restarts
+            if instance.state == STARTING:  # its launcher has not counted this start yet
+                return False
+            before = instance.since < self._timings.begun
+            young = not before and time.time() - instance.since < self.kind.healthy_time
+            self._restarts = instance.restarts - (instance.short if young else 0)
         another = self._pid != 0 and instance.state == UP and instance.pid != self._pid
         return another or instance.restarts > self._restarts
 
@@ -156,7 +173,7 @@ class Watch:
     def _is_up(self, instance: Instance) -> bool:
         kind = self.kind
         if kind.health == NOTIFY:
-            self._doubt = "has not said READY=1"
+            self._doubt, self._phase = "has not said READY=1", "waiting for READY=1"
             said = self._manager.said_ready(self.process)
             return said and (not kind.binds_port or self._listens(instance) is not None)
         return self._serves(instance) if kind.binds_port else True
@@ -165,6 +182,7 @@ class Watch:
         listener = sockets.listening(instance.pid, self.process.port)
         if listener is None:
             self._doubt = f"does not listen on port {self.process.port}"
+            self._phase = f"waiting for it to listen on port {self.process.port}"
         return listener
 
     def _serves(self, instance: Instance) -> bool:
@@ -177,7 +195,7 @@ class Watch:
             self._questions = self._asking(listener.reachable, pid)
         if self._questions.passed():
             return True
-        self._doubt = self._questions.doubt
+        self._doubt, self._phase = self._questions.doubt, self._asked_for()
         return False
 
     def _asking(self, address: str, pid: int) -> Questions:
@@ -189,12 +207,21 @@ class Watch:
 
         return Questions(ask, f"has not answered at {check.path}" if check else NO_CONNECTION)
 
+    def _asked_for(self) -> str:
+        """The answer that is waited for, and the last bad one."""
+        port, check, questions = self.process.port, self._check, self._questions
+        if check is None:
+            return f"waiting for it to take a connection on port {port}"
+        last = f" (the last one was {questions.status})" if questions and questions.status else ""
+        return f"waiting for an answer to GET {check.path} on port {port}{last}"
+
     def _passes(self) -> bool:
         """Whether its `health_command` has ended with 0, if it has one."""
         if not self.kind.health_command:
             return True
         if self._trial is None:
             self._trial = self._tried()
+        self._phase = "waiting for its health_command to end with 0"
         if self._trial.answer and not self._trial.passed:
             self._doubt = f"its health_command {self._trial.answer}{_said(self._trial)}"
             self._trial = None
@@ -238,6 +265,10 @@ class Watch:
         where = f"{address}:{self.process.port}" if ":" not in address else f"[{address}]:{self.process.port}"
         return f"listens on {where} only; the router on {router.host} cannot reach it: bind $HOST, 0.0.0.0"
 
+    def _taken_by_others(self) -> str:
+        others = self._questions.others if self._questions else 0
+        return f" (others on its socket took {others})" if others and self._doubt == NO_CONNECTION else ""
+
     def _elsewhere(self, instance: Instance) -> str:
         """Where it listens that does not listen on its port; and how it can be told its domain."""
         if self._questions is not None:
@@ -260,7 +291,15 @@ class Watch:
         if owner is None:
             return ""
         who = f"pid {owner[0]} ({owner[1]})" if owner[0] else "another user's process"
+        if not self._is_ours(owner[0]):
+            self.details = {"port_held": {"port": port, "pid": owner[0], "name": owner[1]}}
+            self.hint = f"end {who}, or give `processes.{self.process.type}.port` another port in deploy.yaml"
         return f"; port {port} is held by {who}"
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether it belongs to a process of this target: the app binds a port that is not its own."""
+        pids = [instance.pid for instance in self._manager.instances() if instance.pid]
+        return any(pid == one.pid for root in pids for one in procfs.family(root))
 
 
 def _said(trial: Trial) -> str:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import shutil
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -21,9 +22,10 @@ from typing import IO, Any
 
 from deployer.agent import durable
 from deployer.agent.objects import receive
+from deployer.builds import output
 from deployer.builds.store import Build, BuildStore, carried
 from deployer.core import canonical, wire
-from deployer.core.errors import Drift, NotFound, ReleaseRefused, UsageError
+from deployer.core.errors import Drift, NotFound, ReleaseRefused
 from deployer.core.manifest import BadManifest, File, Launch, Manifest, parse
 
 MAGIC = b"deployer-build 1\n"
@@ -50,22 +52,8 @@ class Told:
 
 
 def export(store: BuildStore, build: Build, path: Path) -> None:
-    """Write the build as one file, whole or not at all; the same build of the same store makes the same bytes."""
-    manifest = store.manifest(build.id)
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder", hint="name a file: `--output shop.build`")
-    part = durable.temporary(path)
-    try:
-        with open(part, "xb") as file:
-            file.writelines(_compressed(store, manifest, build))
-            file.flush()
-            os.fsync(file.fileno())
-        durable.move(part, path, name="artifact")
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no folder {path.parent}", hint="make it first") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
+    """Write the build as one file; the same build of the same store makes the same bytes (see `output.write`)."""
+    output.write(path, _compressed(store, store.manifest(build.id), build))
 
 
 def import_(store: BuildStore, path: Path) -> Build:
@@ -75,7 +63,8 @@ def import_(store: BuildStore, path: Path) -> Build:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise NotFound(f"there is no file {path}", hint="`deploy build --output FILE` makes one") from error
     with file:
-        size = os.fstat(file.fileno()).st_size
+        status = os.fstat(file.fileno())
+        size = status.st_size if stat.S_ISREG(status.st_mode) else None  # a pipe does not say
         try:
             return _read(store, _Inflated(file), size)
         except (Drift, BadManifest, wire.BadFrame, zlib.error, EOFError, ValueError, TypeError) as error:
@@ -108,7 +97,7 @@ def _section(store: BuildStore, manifest: Manifest, text: bytes, record: bytes) 
                 yield block
 
 
-def _read(store: BuildStore, stream: _Inflated, size: int) -> Build:
+def _read(store: BuildStore, stream: _Inflated, size: int | None) -> Build:
     with contextlib.ExitStack() as folders:
         manifest, record = _head(stream)
         build = _record(manifest, canonical.loads(record))
@@ -142,13 +131,13 @@ def _head(stream: _Inflated) -> tuple[Manifest, bytes]:
 
 
 def _received(
-    store: BuildStore, stream: _Inflated, manifest: Manifest, size: int, folders: contextlib.ExitStack
+    store: BuildStore, stream: _Inflated, manifest: Manifest, size: int | None, folders: contextlib.ExitStack
 ) -> str:
     """The folder where the contents of a section lie, numbered."""
     contents = _contents(manifest)
     total = sum(file.size for file in contents)
     folder = folders.enter_context(store.workshop())
-    if total > size * BEST_RATIO or total > shutil.disk_usage(folder).free:
+    if (size is not None and total > size * BEST_RATIO) or total > shutil.disk_usage(folder).free:
         raise Drift(f"it claims to hold {total} bytes, more than it can or than there is room for")
     for number, file in enumerate(contents):
         receive(f"{folder}/{number}", file, stream)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO
 
+from deployer.agent import durable
 from deployer.builds import lfs, submodules
 from deployer.builds.git import Git, GitFailed
 from deployer.builds.source import Commit, Source, lacks
@@ -177,7 +178,7 @@ def _write_file(path: str, blob: Blob, executable: bool, made: set[str]) -> None
     except FileExistsError as error:
         raise BuildFailed(f"the commit holds {os.path.basename(path)!r} twice in one folder", hint="") from error
     os.fchmod(descriptor, 0o755 if executable else 0o644)  # whatever the caller's umask is
-    with open(descriptor, "wb", buffering=0) as file:
+    with durable.naming(path), open(descriptor, "wb", buffering=0) as file:
         for block in blob.blocks:
             view = memoryview(block)
             while view:

@@ -154,6 +154,13 @@ class Source:
             same = (self.git.answers("rev-parse", f"--disambiguate={ref}") or b"").split()
             if len(same) > 1:
                 return NotFound(f"{ref} is the beginning of {len(same)} objects", hint="give more digits of the commit")
+        if os.path.exists(f"{self.common_dir}/shallow"):
+            return NotFound(
+                f"there is no branch, tag or commit {ref!r} in this shallow clone, which has only part of the history",
+                hint="`git fetch --unshallow --tags` brings the rest; in CI say `fetch-depth: 0` (GitHub) or"
+                " `GIT_DEPTH: 0` (GitLab)",
+                details={"shallow": True},
+            )
         remote = [name for name in names if name.endswith(f"/{ref}")]
         near = remote or difflib.get_close_matches(ref, names, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`git branch -a` and `git tag` list what there is"

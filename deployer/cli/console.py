@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from deployer.cli.call import Call
-from deployer.cli.exec import execute, only
+from deployer.cli.exec import execute, name_place, only
 from deployer.cli.options import HostOption, ReleaseOption
 from deployer.cli.outcome import name_or_none
 from deployer.core.errors import NotFound
@@ -26,4 +26,5 @@ def console(ctx: typer.Context, *, release: ReleaseOption = None, host: HostOpti
         chosen = target.ledger.find(wanted)
         spec = view.show(target, chosen).spec
         command = ["sh", "-c", spec.launch.console] if spec and spec.launch.console else ["sh"]
+        name_place(call, target, "console")
         return execute(call, target, command, chosen.version)

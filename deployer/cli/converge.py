@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deployer.cli import outcome
+from deployer.cli import heading, outcome
 from deployer.cli.call import Call
 from deployer.core.names import release_name
 
@@ -26,6 +26,7 @@ def converge(ctx: typer.Context) -> None:
 
     call: Call = ctx.obj
     with call.opened(write=True) as target:
+        heading.begin(call, target, heading.now(target), "converge")
         done = stage.converge(target)
     name = release_name(done.release)
     if not any(done.hosts.values()):

@@ -24,7 +24,7 @@ def events(
     call: Call = ctx.obj
     from deployer.stages import view
 
-    with call.opened(partial=True) as target:
+    with call.opened(lenient=True) as target:
         told, missing = view.events(target, options.number("-n", lines)), target.fleet.missing
     entries = [
         {

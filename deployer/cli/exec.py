@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployer.cli import detached, failure, keyboard
+from deployer.cli import detached, failure, heading, keyboard
 from deployer.cli.attached import Attached
 from deployer.cli.call import Call
 from deployer.cli.display.screen import Unread
@@ -20,6 +20,7 @@ from deployer.core import requests
 from deployer.core.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from deployer.hosts.session import Session
     from deployer.settings import Narrow
     from deployer.stages.target import Target
 
@@ -54,6 +55,7 @@ def exec_(
         if stop:
             return detached.stop(call, target, stop)
         command = command or []
+        name_place(call, target if everywhere else target.narrowed([_on(target).host.name]), "exec")
         version = target.ledger.find(release).version if release else None
         if everywhere:
             return execute_everywhere(call, target, command, version, kind or "")
@@ -99,7 +101,7 @@ def execute(call: Call, target: Target, command: list[str], version: int | None,
     """
     from deployer.stages import streams
 
-    session = target.primary if target.whole else target.fleet.named(target.settings.chosen[0])
+    session = _on(target)
     stdin = os.open(os.devnull, os.O_RDONLY) if sys.stdin is None else sys.stdin.fileno()  # None: `<&-`
     terminal = os.isatty(stdin) and call.screen.terminal and not call.screen.json
     rows, columns = keyboard.size(stdin)
@@ -113,10 +115,21 @@ def execute(call: Call, target: Target, command: list[str], version: int | None,
     except Unread:  # the process ends with its session, as it would have by SIGPIPE
         return 128 + signal.SIGPIPE
     if call.screen.json:
-        out, err = (attached.written[error].decode(errors="replace") for error in (False, True))
+        out, err = (attached.written[error].decode(errors="surrogateescape") for error in (False, True))
         release = name_or_none(version or target.ledger.current)
         call.screen.answer({"release": release, "code": code, "stdout": out, "stderr": err})
     return code
+
+
+def name_place(call: Call, target: Target, what: str) -> None:
+    """Say to a person where it will run, where that is not this machine."""
+    if call.screen.err_width is not None and not target.settings.is_local:
+        heading.begin(call, target, what)
+
+
+def _on(target: Target) -> Session:
+    """The host that a one-off process runs on."""
+    return target.primary if target.whole else target.fleet.named(target.settings.chosen[0])
 
 
 def execute_everywhere(call: Call, target: Target, command: list[str], version: int | None, kind: str) -> int:

@@ -19,7 +19,6 @@ class OutOfService(DeployError):
     """The operating system of this machine refused: a full disk, a missing permission."""
 
     kind = "system"
-    default_hint = "-v shows where it happened"
 
 
 def ours(error: BaseException) -> DeployError:
@@ -29,7 +28,11 @@ def ours(error: BaseException) -> DeployError:
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("interrupted", hint="the same command again finishes or cleans up what was begun")
     if isinstance(error, OSError) and error.errno is not None:
-        return OutOfService(f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
+        from deployer.agent import disk_errors
+        from deployer.cli import refusals
+
+        hint = refusals.hint(error, os.environ) or disk_errors.hint(error)
+        return OutOfService(disk_errors.message(error), hint=f"{hint}; -v shows where it happened")
     return DeployError(
         # The exception's own text is left to -v: it may quote a value that is a secret.
         f"this is a bug of deployer: {type(error).__name__} in {_place(error)}",
@@ -105,15 +108,15 @@ def _host(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _say(failure: DeployError, screen: Screen) -> None:
-    screen.say(f"error: {_message(failure)}", "red")
+    screen.say(f"error: {_message(failure)}", "bold red")
     for line in failure.output.splitlines():
-        screen.say(f"  | {output_line(line)}", "dim")
+        screen.say(f"  | {output_line(line)}")
     hosts = failure.details.get("hosts", [])
     if len(hosts) > 1:
-        for line in _table(hosts):
+        for line in _table(hosts, screen.err_width):
             screen.say(f"  {line}")
     if failure.hint:
-        screen.say(f"hint: {failure.hint}")
+        screen.say(f"hint: {failure.hint}", "cyan")
 
 
 def _message(failure: DeployError) -> str:
@@ -122,7 +125,7 @@ def _message(failure: DeployError) -> str:
     return failure.message if host == LOCAL or host in failure.message else f"{host}: {failure.message}"
 
 
-def _table(hosts: list[dict[str, Any]]) -> list[str]:
+def _table(hosts: list[dict[str, Any]], width: int | None) -> list[str]:
     """How it ended on each of several hosts; no error is cut, however narrow the terminal."""
     rows = []
     for host in map(_host, hosts):
@@ -130,8 +133,8 @@ def _table(hosts: list[dict[str, Any]]) -> list[str]:
         fine = host.get("ok", not wrong)
         rows.append([str(host["host"]), str(host.get("release") or "-"), "ok" if fine else wrong or "failed"])
     if any("release" in host for host in hosts):
-        return columns.table(["host", "serves", "outcome"], rows, None)
-    return columns.table(["host", "outcome"], [[name, told] for name, _, told in rows], None)
+        return columns.table(["host", "serves", "outcome"], rows, width and width - 2)
+    return columns.table(["host", "outcome"], [[name, told] for name, _, told in rows], width and width - 2)
 
 
 def _place(error: BaseException) -> str:

@@ -12,11 +12,11 @@ import typer
 import typer.core
 import typer.main
 
-from deployer.cli import failure, interrupts, options, table
+from deployer.cli import failure, interrupted, interrupts, options, table
 from deployer.cli.call import Call
 from deployer.cli.display import progress
 from deployer.cli.display.screen import Screen
-from deployer.core.errors import UsageError
+from deployer.core.errors import NotFound, UsageError
 
 VERBATIM = ("exec", "console")  # what follows their first argument is the user's command, options and all
 
@@ -108,10 +108,12 @@ def _run(before: list[str], words: list[str], screen: Screen) -> int:
     if not words:
         with _typed(options.shared, "deploy").make_context("deploy", before):  # a mistake in them is told first
             raise UsageError("which command?")
+    before, words = _ours(before, words, screen)
     name, rest = _named(words)
     command = load(name)
     with command.make_context(f"deploy {name}", [*before, *rest]) as context, progress.shown(screen) as shown:
         asked = {key: context.params.pop(key) for key in options.SHARED}
+        yes = context.params.pop("asked_yes", False)
         hosts, limit, missing = (context.params.pop(key, None) for key in options.NARROWING)
         screen.json, screen.quiet, screen.verbose = (asked[f"asked_{key}"] for key in ("json", "quiet", "verbose"))
         if asked["asked_directory"] is not None:
@@ -125,9 +127,53 @@ def _run(before: list[str], words: list[str], screen: Screen) -> int:
             environ=os.environ,
             screen=screen,
             progress=shown,
+            yes=bool(yes),
         )
-        code = command.invoke(context)
+        try:
+            code = command.invoke(context)
+        except KeyboardInterrupt as error:
+            shown.finish()
+            raise interrupted.failure(context.obj) from error
     return code if isinstance(code, int) else 0
+
+
+def _ours(before: list[str], words: list[str], screen: Screen) -> tuple[list[str], list[str]]:
+    """The command line in our words where it has those of another tool (`ps:scale`, `production deploy`)."""
+    if words[0] == "logs" and words[-1] == "-t":
+        raise UsageError("-t names a target here", hint="`deploy logs --tail`, or -f, goes on as more comes")
+    if table.resolve(words) and (len(words) == 1 or words[1].startswith("-")):
+        return before, words
+    from deployer.cli import words as foreign
+
+    if told := foreign.one_off(words):
+        raise NotFound(f"there is no release {words[1]!r}", hint=told)
+    phrase, meant, rest = foreign.translated(words)
+    if phrase and not meant:
+        raise UsageError(f"there is no command {phrase!r}", hint=foreign.OTHERWISE[phrase])
+    if phrase:
+        if not {"-q", "--quiet"} & {*before, *words}:
+            screen.say(f"`{phrase}` is called `deploy {meant.removesuffix(' --')}` here")
+        return before, [*meant.split(), *rest]
+    target = "" if table.resolve(words) else _target(words[0])
+    if target and not words[1:]:
+        raise UsageError(f"{target} is a target", hint=f"`deploy ship -t {target}` deploys there")
+    if target:
+        before, words = _ours(before, words[1:], screen)
+        before = [*before, "-t", target]
+    return before, words
+
+
+def _target(name: str) -> str:
+    """`name`, if deploy.yaml has a target of that name."""
+    from pathlib import Path
+
+    from deployer import settings
+    from deployer.core.errors import DeployError
+
+    try:
+        return name if name in settings.load(Path(settings.NAME)).targets else ""
+    except DeployError:
+        return ""
 
 
 def _named(words: list[str]) -> tuple[str, list[str]]:

@@ -42,7 +42,7 @@ class Lines:
     def kept(self, host: str) -> dict[str, str]:
         """What --json tells of a host's output."""
         return {
-            name: self._held.get((host, error), b"").decode(errors="replace")
+            name: self._held.get((host, error), b"").decode(errors="surrogateescape")
             for name, error in (("stdout", False), ("stderr", True))
         }
 

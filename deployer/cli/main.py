@@ -12,16 +12,23 @@ def main() -> int:
     """Run the command that the arguments name; the exit code."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["--complete"]:  # the scripts of `deploy completion` ask this at every press of Tab
+        from deployer.cli import surroundings
         from deployer.cli.complete import answer
 
+        surroundings.settle(os.environ)
         return answer(arguments[1:])
     before, words = table.split(arguments)
     if words[:1] == ["help"]:
+        page = _page(words[1:])
+        if page is not None:
+            return page
         words = [*words[1:], "--help"] if words[1:] else []
         before = before if words else ["--help"]
+    if {"-T", "--tasks"} & set(before) or words == ["commands"]:  # Capistrano's list of what there is
+        return _say(table.overview())
     if "-h" in before or "--help" in before:
         return _say(table.overview())
-    if "--version" in before:
+    if "--version" in before or words == ["version"]:
         from deployer import __version__
 
         return _say(f"deploy {__version__}\n")
@@ -31,11 +38,25 @@ def main() -> int:
         sys.stderr.write(table.overview())
         return 2
     try:
-        from deployer.cli import frame
+        from deployer.cli import frame, surroundings
 
+        surroundings.settle(os.environ)
         return frame.run(before, words)
     except KeyboardInterrupt:  # while modules were still being read: nothing was begun
         return 130
+
+
+def _page(topic: list[str]) -> int | None:
+    """Show the page that `deploy help TOPIC` asks for, or list them; None where that is a command, or nothing."""
+    if topic and table.resolve(topic) is not None and "/" not in topic[-1]:
+        return None
+    from deployer.cli import pages
+
+    if not topic:
+        return _say(table.overview() + pages.listed())
+    name = topic[-1].rpartition("/")[2].removesuffix(".md")
+    page = pages.topics().get(name)
+    return None if page is None else pages.show(page)
 
 
 def _say(text: str) -> int:

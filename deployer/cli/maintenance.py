@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployer.cli import options
+from deployer.cli import heading, options
 from deployer.cli.call import Call
 from deployer.core.errors import NotFound, UsageError
 
@@ -51,6 +51,7 @@ def _set(call: Call, wanted: Maintenance | None) -> None:
     from deployer.stages import router as stage
 
     with call.opened(write=True) as target:
+        heading.begin(call, target, f"maintenance {'off' if wanted is None else 'on'}")
         hosts = stage.set_maintenance(target, wanted)
     call.screen.answer({"maintenance": wanted is not None, "hosts": hosts}, hosts)
 

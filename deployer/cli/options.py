@@ -70,8 +70,9 @@ def forgiving(
     asked_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Go on without the hosts that cannot be reached.")
     ] = False,
+    asked_yes: Annotated[bool, typer.Option("-y", "--yes", help="Ask nothing: a protected target is meant.")] = False,
 ) -> None:
-    """Take the option of a command that may leave a host out; `frame` adds it to those of the table."""
+    """Take the options of a command that changes a target; `frame` adds them to those of the table."""
 
 
 def narrow(hosts: str | None, limit: str | None, *, missing: bool) -> Narrow:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deployer.cli import ps
+from deployer.cli import heading, ps
+from deployer.cli.call import Call
 from deployer.cli.display import columns, times
-from deployer.cli.display.screen import Screen
 from deployer.core.names import release_name
 
 if TYPE_CHECKING:
@@ -42,17 +42,20 @@ def document(ran: Ran) -> dict[str, Any]:
     }
 
 
-def show(ran: Ran, screen: Screen, *, note: str = "", **more: Any) -> None:
-    """Answer with the release that runs now; `note` says more of it, and `more` is told by --json alone."""
-    name = release_name(ran.release)
+def show(ran: Ran, call: Call, *parts: str, note: str = "", **more: Any) -> None:
+    """Answer with the release that runs now; `note` and `parts` say more of it, and `more` is told by --json alone.
+
+    The line of the answer is for programs: a person at a terminal reads the last line, which has it.
+    """
+    screen, name = call.screen, release_name(ran.release)
     if note or not ran.changed:
         screen.note(f"{name} {note or 'runs already; nothing was changed'}")
-    if ran.urls:
-        screen.note(f"{name} is live: {', '.join(ran.urls)}")
     if len(ran.hosts) > 1 and not screen.quiet:
         for line in _table(ran):
             screen.say(line)
-    screen.answer({**document(ran), **more}, [name])
+    seen = screen.terminal and screen.err_width is not None and not screen.quiet
+    screen.answer({**document(ran), **more}, [] if seen else [name])
+    heading.end(call, heading.live(ran), *parts)
 
 
 def _table(ran: Ran) -> list[str]:
@@ -61,11 +64,12 @@ def _table(ran: Ran) -> list[str]:
     return columns.table(["host", "serves", "took"], rows, None)
 
 
-def show_formation(ran: Ran, target: Target, screen: Screen) -> None:
+def show_formation(ran: Ran, target: Target, call: Call, done: str) -> None:
     """Answer with the processes that run now."""
     from deployer.stages import view
 
-    rows = view.ps(target)
+    rows, screen = view.ps(target), call.screen
     if not ran.changed:
         screen.note("it was so already; nothing was changed")
     screen.answer({**document(ran), "processes": ps.document(rows)}, ps.lines(rows, screen) if rows else [])
+    heading.end(call, done, *([heading.several(ran.urls)] if ran.urls else []))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployer.cli import options
+from deployer.cli import heading, options
 from deployer.cli.call import Call
 from deployer.cli.display import columns
 from deployer.cli.display.times import size
@@ -35,6 +35,7 @@ def prune(
     call: Call = ctx.obj
     count = options.number("--keep", keep) if keep is not None else None
     with call.opened(write=True) as target:
+        heading.begin(call, target, "prune")
         pruning = upkeep.prune(target, count)
     call.screen.answer({"hosts": [_document(host, pruning) for host in pruning.hosts]}, _lines(call, pruning))
 

@@ -9,6 +9,7 @@ import typer
 
 from deployer.cli import failure
 from deployer.cli.call import Call
+from deployer.cli.display import columns
 from deployer.cli.display.screen import Screen
 from deployer.cli.display.visible import one_line
 from deployer.core.names import release_name
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from deployer.core.requests import Seen
 
 HEAD = ["process", "host", "release", "state", "pid", "port", "since", "restarts"]
+WRONG = ("crashed", "down", "unknown")
 
 
 def ps(ctx: typer.Context) -> int:
@@ -28,8 +30,10 @@ def ps(ctx: typer.Context) -> int:
     from deployer.stages import view
 
     call: Call = ctx.obj
-    with call.opened(partial=True) as target:
-        rows, missing = view.ps(target), target.fleet.missing
+    with call.opened(lenient=True) as target:
+        (rows, changing), missing = view.listed(target), target.fleet.missing
+    for host, told in changing.items():
+        call.screen.note(f"{host}: {told}")
     if not rows:
         call.screen.note("nothing runs here: `deploy start`, `deploy run` or `deploy ship`")
     table = lines(rows, call.screen) if rows else []
@@ -56,12 +60,22 @@ def document(rows: list[tuple[str, Seen]]) -> list[dict[str, Any]]:
 
 def lines(rows: list[tuple[str, Seen]], screen: Screen) -> list[str]:
     """The table; a reason that the terminal would cut off stands in full on a line of its own, below its process."""
-    table = screen.table(HEAD, [_row(host, seen, _state(seen), screen) for host, seen in rows])
-    if screen.width is None or not any("…" in line for line in table):
-        return table
-    short = screen.table(HEAD, [_row(host, seen, seen.state, screen) for host, seen in rows])
-    below = [[f"  {_reason(seen)}"] if seen.reason else [] for _, seen in rows]
+    whole = [_row(host, seen, _state(seen), screen) for host, seen in rows]
+    wrong = [at for at, (_, seen) in enumerate(rows) if seen.state in WRONG]
+    brief = [_row(host, seen, seen.state, screen) for host, seen in rows]
+    if _fits([HEAD, *whole], screen.width) or not _fits([HEAD, *brief], screen.width):
+        return screen.table(HEAD, whole, wrong=wrong)
+    short = screen.table(HEAD, brief, wrong=wrong)
+    red = ["red" if at in wrong else "" for at in range(len(rows))]
+    below = [
+        [screen.styled(f"  {_reason(seen)}", style)] if seen.reason else []
+        for (_, seen), style in zip(rows, red, strict=True)
+    ]
     return [short[0], *(line for row, more in zip(short[1:], below, strict=True) for line in (row, *more))]
+
+
+def _fits(cells: list[list[str]], width: int | None) -> bool:
+    return width is None or sum(columns.natural(cells)) + len(columns.GAP) * (len(HEAD) - 1) <= width
 
 
 def _row(host: str, seen: Seen, state: str, screen: Screen) -> list[str]:

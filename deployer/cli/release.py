@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployer.cli import failure, options
+from deployer.cli import failure, heading, options
 from deployer.cli.call import Call
 from deployer.cli.outcome import name_or_none
-from deployer.core.names import release_name
+from deployer.core.names import release_name, short
 
 if TYPE_CHECKING:
     from deployer.stages.release import Released
@@ -38,13 +38,18 @@ def release(
 
     call: Call = ctx.obj
     expected = options.release_number("--expect", expect)
+    call.agree()
     made = build_stage.chosen(call.project, build, report=call.progress.report, hosts=call.hosts())
+    call.done.build = "" if made.cached else short(made.id)
     with call.opened(write=True, partial=True) as target:
+        versions = heading.step(target, target.ledger.next_version)
+        heading.begin(call, target, f"release {versions}", heading.commit(target, made.commit))
         base = target.ledger.find(config_from).version if config_from else None
         released = stage.release(target, made.id, made.commit, config_from=base, expect=expected)
         name = release_name(released.release)
         lost = target.incomplete(f"{name} is released")
-    call.screen.note(f"{name} is ready: `deploy run {name}`")
+        commit = heading.commit(target, made.commit)
+    heading.end(call, f"{name} is ready: `deploy run {name}`", commit)
     return failure.done(call.screen, document(released), [name], lost)
 
 

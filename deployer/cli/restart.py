@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deployer.cli import heading
 from deployer.cli.call import Call
 from deployer.cli.outcome import show_formation
 
@@ -21,5 +22,8 @@ def restart(
     from deployer.stages import formation
 
     call: Call = ctx.obj
+    chosen = f" {', '.join(processes)}" if processes else ""
     with call.opened(write=True) as target:
-        show_formation(formation.restart(target, processes or []), target, call.screen)
+        heading.begin(call, target, heading.now(target), f"restart{chosen}")
+        ran = formation.restart(target, processes or [])
+        show_formation(ran, target, call, f"{heading.now(target)} is restarted{':' if chosen else ''}{chosen}")

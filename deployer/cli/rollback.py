@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployer.cli import options, outcome
+from deployer.cli import heading, options, outcome
 from deployer.cli.call import Call
 from deployer.cli.options import Release
 from deployer.core import history
-from deployer.core.errors import UsageError
+from deployer.core.errors import HostFailed, HostUnreachable, UsageError
 from deployer.core.names import release_name
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def rollback(
     repository, it deletes nothing, and `deploy run` of what ran before undoes it. With --expect it goes back once,
     however often it is typed.
     """
+    from deployer.stages import intents
     from deployer.stages import rollback as stage
 
     call: Call = ctx.obj
@@ -43,23 +44,54 @@ def rollback(
         raise UsageError(f"--config-from {config_from}: a rollback can keep the config that is `current`", hint="")
     expected = options.release_number("--expect", expect)
     with call.opened(write=True) as target:
-        history.expect_current(target.ledger, expected)
-        named = target.ledger.find(release).version if release else None
-        choice = stage.choose(target, named, code_only=bool(config_from))
-        if choice.skipped:
-            call.screen.note(f"skipped {history.told(choice.skipped)}")
-        call.screen.note(_what_changes(call, target, choice.release, keep_config=bool(config_from)))
-        ran = stage.rollback(target, choice.release, config_from_current=bool(config_from))
+        if release:
+            history.expect_current(target.ledger, expected)
+            left = None
+        else:
+            left = stage.begin(target, code_only=bool(config_from), expected=expected)
+        if left is not None:
+            _finish(call, target, left)
+        else:
+            _go_back(call, target, release, keep_config=bool(config_from))
+        if not release:
+            intents.end(target)
+
+
+def _finish(call: Call, target: Target, left: int) -> None:
+    """Bring up everywhere what a bare rollback from `left` has reached, which was cut off."""
+    from deployer.stages import rollback as stage
+
+    heading.begin(call, target, f"rollback {release_name(left)} → {heading.now(target)}", "was cut off: is finished")
+    ran = stage.finish(target)
+    outcome.show(ran, call, heading.commit_of(target, ran.release), skipped=[])
+
+
+def _go_back(call: Call, target: Target, release: str | None, *, keep_config: bool) -> None:
+    """Run the release that was named, or the one that a bare rollback chooses."""
+    from deployer.stages import rollback as stage
+
+    choice = stage.choose(target, target.ledger.find(release).version if release else None, code_only=keep_config)
+    heading.begin(call, target, *_what_changes(call, target, choice.release, keep_config=keep_config))
+    if choice.skipped:
+        call.screen.note(f"skipped {history.told(choice.skipped)}")
+    try:
+        ran = stage.rollback(target, choice.release, config_from_current=keep_config)
+    except (HostUnreachable, HostFailed) as error:
+        if not release and not keep_config:
+            error.hint += f"; `deploy rollback {release_name(choice.release.version)}` says the same by name"
+        raise
     skipped = [{"release": release_name(one.version), "why": one.why} for one in choice.skipped]
-    outcome.show(ran, call.screen, skipped=skipped)
+    outcome.show(ran, call, heading.commit_of(target, ran.release), skipped=skipped)
 
 
-def _what_changes(call: Call, target: Target, chosen: LedgerRelease, *, keep_config: bool) -> str:
+def _what_changes(call: Call, target: Target, chosen: LedgerRelease, *, keep_config: bool) -> list[str]:
     """What the rollback will change, from the ledger alone: a rollback has no time to lose."""
-    made = f"{release_name(chosen.version)} (commit {chosen.commit[:10]}, made {call.screen.moment(chosen.at)})"
+    number = target.ledger.next_version if keep_config and target.ledger.current else chosen.version
+    told = [f"rollback {heading.step(target, number)}", heading.commit(target, chosen.commit)]
+    told.append(f"made {call.screen.moment(chosen.at)}")
     if target.ledger.current is None:
-        return f"bringing up {made}"
+        return told
     current = target.ledger.release(target.ledger.current)
-    code = "the same build" if current.build == chosen.build else f"another build than commit {current.commit[:10]}"
+    code = "the same build" if current.build == chosen.build else "another build"
     config = "the same config" if keep_config or current.config == chosen.config else "another config"
-    return f"from {release_name(current.version)} back to {made}: {code}, {config}"
+    return [*told, f"{code}, {config}"]

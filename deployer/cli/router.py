@@ -28,7 +28,7 @@ def show(ctx: typer.Context) -> int:
     with call.opened(partial=True) as target:
         found, missing = stage.shown(target), target.fleet.missing
     if not any(seen.kind for seen in found.values()):
-        call.screen.note("no router sends anything here: `router` in deploy.yaml gives the target one")
+        call.screen.note(f"no router sends anything here: {stage.way_to_one(target)}")
     document = {"hosts": [_document(host, seen) for host, seen in found.items()]}
     rows = [row for host, seen in found.items() if seen.kind for row in _rows(host, seen)]
     lines = call.screen.table(HEAD, rows) if rows else []

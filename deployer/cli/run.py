@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from deployer.cli import outcome
+from deployer.cli import heading, outcome
 from deployer.cli.call import Call
 from deployer.cli.options import Release
 
@@ -18,6 +18,9 @@ def run(ctx: typer.Context, release: Release = None) -> None:
 
     call: Call = ctx.obj
     with call.opened(write=True) as target:
-        version = target.ledger.find(release).version if release else None
+        version = target.ledger.find(release).version if release else target.ledger.newest
+        if version is not None:
+            heading.begin(call, target, heading.step(target, version), heading.commit_of(target, version))
         ran = stage.run(target, version)
-    outcome.show(ran, call.screen)
+        commit = heading.commit_of(target, ran.release)
+    outcome.show(ran, call, commit)

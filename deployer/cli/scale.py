@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deployer.cli import heading
 from deployer.cli.call import Call
 from deployer.cli.outcome import show_formation
 
@@ -19,8 +20,12 @@ def scale(
     `web=3` sets the number, `worker+1` and `worker-1` change it. It stays for later releases, until deploy.yaml says
     something new for that type.
     """
-    from deployer.stages import formation
+    from deployer.stages import formation, intents
 
     call: Call = ctx.obj
     with call.opened(write=True) as target:
-        show_formation(formation.scale(target, changes), target, call.screen)
+        heading.begin(call, target, heading.now(target), f"scale {' '.join(changes)}")
+        ran = formation.scale(target, changes)
+        show_formation(ran, target, call, f"{heading.now(target)} is scaled: {heading.formation(target)}")
+        if formation.is_relative(changes):
+            intents.end(target)

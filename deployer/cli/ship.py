@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployer.cli import outcome
+from deployer.cli import heading, outcome
 from deployer.cli.call import Call
+from deployer.core.names import short
+
+if TYPE_CHECKING:
+    from deployer.builds.store import Build
+    from deployer.stages.target import Target
 
 
 def ship(
@@ -22,13 +27,28 @@ def ship(
     does not run is started.
     """
     from deployer.stages import build as build_stage
+    from deployer.stages import matching
     from deployer.stages import ship as stage
 
     call: Call = ctx.obj
-    made = build_stage.build(call.project, ref, report=call.progress.report, hosts=call.hosts())
-    with call.opened(write=True) as target:
-        shipped = stage.ship(target, made.id, made.commit, force=force)
-    outcome.show(shipped.ran, call.screen, note="" if shipped.new else _note(changed=shipped.ran.changed))
+    commit = call.project.source.commit(ref)
+    made: list[Build] = []
+
+    def build(target: Target) -> None:
+        heading.begin(call, target, _versions(target), heading.commit(target, commit.id))
+        report = call.progress.report
+        made.append(build_stage.build(call.project, ref, report=report, hosts=matching.hosts_at(target)))
+        call.done.build = "" if made[0].cached else short(made[0].id)
+
+    with call.opened(write=True, first=build) as target:
+        shipped = stage.ship(target, made[0].id, made[0].commit, force=force)
+        told = heading.commit(target, made[0].commit)
+    outcome.show(shipped.ran, call, told, note="" if shipped.new else _note(changed=shipped.ran.changed))
+
+
+def _versions(target: Target) -> str:
+    """`v41 → v42`: what is current, and what this will be where it differs from that."""
+    return heading.step(target, target.ledger.next_version)
 
 
 def _note(*, changed: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from deployer.cli import heading
 from deployer.cli.call import Call
 from deployer.cli.outcome import show_formation
 
@@ -14,4 +15,5 @@ def start(ctx: typer.Context) -> None:
 
     call: Call = ctx.obj
     with call.opened(write=True) as target:
-        show_formation(formation.start(target), target, call.screen)
+        heading.begin(call, target, heading.now(target), "start")
+        show_formation(formation.start(target), target, call, f"{heading.now(target)} is started")

@@ -27,7 +27,7 @@ def status(ctx: typer.Context) -> int:
     from deployer.stages import view
 
     call: Call = ctx.obj
-    with call.opened(partial=True) as target:
+    with call.opened(lenient=True) as target:
         hosts, missing = view.status(target), target.fleet.missing
         current, name = name_or_none(target.ledger.current), target.settings.name
     differing = [host for host in hosts if host.drift]
@@ -38,9 +38,12 @@ def status(ctx: typer.Context) -> int:
         "hosts": [_document(host) for host in hosts],
     }
     rows = [[host.host, host.current or "-", _processes(host), _drift(host)] for host in hosts]
-    lines = [f"{name}: {current or 'nothing runs here yet'}", *call.screen.table(HEAD, rows)]
+    wrong = [at for at, host in enumerate(hosts) if host.drift or host.error]
+    lines = [f"{name}: {current or 'nothing runs here yet'}", *call.screen.table(HEAD, rows, wrong=wrong)]
     for host in hosts:
-        if host.holder:
+        if host.changing:
+            call.screen.note(f"{host.host}: {host.changing}")
+        elif host.holder:
             call.screen.note(f"{host.host}: held by {host.holder}")
     if not differing:
         return failure.answer(call.screen, document, lines, missing)
@@ -51,6 +54,8 @@ def status(ctx: typer.Context) -> int:
 
 def _hint(differing: list[HostStatus]) -> str:
     """What to do: to launch anew what ends by itself would change nothing."""
+    if all(len(host.drift) == len(host.risks) for host in differing):
+        return "all that should run runs; fix this before something crashes"
     ending = [process for host in differing for process in host.ending]
     if len(ending) < sum(len(host.drift) for host in differing):
         return "`deploy converge` fixes it"
@@ -67,6 +72,7 @@ def _document(host: HostStatus) -> dict[str, Any]:
         ],
         "drift": host.drift,
         "holder": host.holder or None,
+        "changing": host.changing or None,
         "manager": host.manager or None,
         "error": host.error or None,
     }
@@ -78,4 +84,6 @@ def _processes(host: HostStatus) -> str:
 
 
 def _drift(host: HostStatus) -> str:
-    return "cannot be reached" if host.error else "; ".join(host.drift) or "none"
+    if host.fault:
+        return host.fault
+    return "a run is under way" if host.changing else "; ".join(host.drift) or "none"

@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "console": (RUN, "console", "console", "Open the app's console, or a shell, in the current release."),
     "maintenance on": (RUN, "maintenance", "on", "Have the router answer 503 in the app's place."),
     "maintenance off": (RUN, "maintenance", "off", "Let the app answer again."),
+    "info": (LOOK, "info", "info", "Tell what the app is, and where: target, hosts, release, URL."),
+    "open": (LOOK, "info", "open_", "Print the app's URL, and open it in your browser."),
     "ps": (LOOK, "ps", "ps", "List the processes."),
     "logs": (LOOK, "logs", "logs", "Print what the processes wrote."),
     "status": (LOOK, "status", "status", "Compare the ledger, `current` and what runs."),

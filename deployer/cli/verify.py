@@ -22,7 +22,7 @@ def verify(ctx: typer.Context, release: Release = None) -> int:
     from deployer.stages import view
 
     call: Call = ctx.obj
-    with call.opened(partial=True) as target:
+    with call.opened(lenient=True) as target:
         checked = view.verify(target, target.ledger.find(release) if release else None)
         missing = target.fleet.missing
     bad = [one for one in checked if one.problems]

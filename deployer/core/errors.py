@@ -101,11 +101,17 @@ class HostUnreachable(DeployError):
     kind, exit_code = "host-unreachable", 40
 
 
+class HostFailed(DeployError):
+    """A host answers, but its disk does not work for us: full, read-only, broken; what it was asked is not done."""
+
+    kind, exit_code = "host-failed", 40
+
+
 class TargetLocked(DeployError):
     """Another writer holds the target."""
 
     kind, exit_code = "target-locked", 41
-    default_hint = "wait for it with `--wait 60s`; a dead holder frees the target by itself within 30 s"
+    default_hint = "wait for it with `--wait 60s`; one that is killed is waited for in any case"
 
 
 class Drift(DeployError):
@@ -139,6 +145,7 @@ KINDS: dict[str, type[DeployError]] = {
         RunFailed,
         RunMixed,
         HostUnreachable,
+        HostFailed,
         TargetLocked,
         Drift,
         CheckFailed,

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Container, Iterable, Mapping, Optional
 
-from deployer.core.errors import HostUnreachable, NotFound, ReleaseRefused
+from deployer.core.errors import HostFailed, HostUnreachable, NotFound, ReleaseRefused
 from deployer.core.ledger import BROUGHT_UP, MOVE, SUCCEEDED, Ledger, Release, Run
 from deployer.core.message import message
 
 APART = 3  # releases that failed, never ran or were rolled back from: so many of the newest stay, to be looked at
-LOST = HostUnreachable.kind  # the `failure` of a run that says nothing of its release
+LOST = (HostUnreachable.kind, HostFailed.kind)  # the `failure` of a run that says nothing of its release
 NOTHING: Mapping[int, str] = {}
 
 NEVER_RAN, FAILED_ONCE = "it never ran", "it failed"
@@ -132,7 +132,7 @@ def unfit(ledger: Ledger, crashed: Mapping[int, str] = NOTHING) -> dict[int, str
     for run in ledger.runs:
         if run.outcome == SUCCEEDED:
             served.add(run.release)
-        if run.cause in BROUGHT_UP and run.failure != LOST:
+        if run.cause in BROUGHT_UP and run.failure not in LOST:
             newest[run.release] = run
     left = _left(ledger)
     against = {}

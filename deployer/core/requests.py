@@ -28,6 +28,7 @@ from deployer.core.deliveries import (
     Times,
     Verify,
 )
+from deployer.core.intents import EndIntent, Intend, Intended
 from deployer.core.message import field, message
 from deployer.core.oneoffs import Detach, Detached, EndOneOff, Exec, OneOffEnded, Reserve, Reserved
 from deployer.core.route_requests import PutRoute, ReadRoute, RestoreRoute, RoutePut, Shares
@@ -40,8 +41,9 @@ from deployer.core.units import ReadUnits, Units
 PROTOCOL = 1
 
 __all__ = (
-    "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Detach", "Detached", "Done", "EndOneOff", "Ended",
-    "Events", "Examine", "Examined", "Exec", "GetConfig", "GiveTimes", "Lacks", "LedgerLines", "Logs", "Look", "Looked",
+    "PROTOCOL", "Append", "Claim", "Claimed", "Config", "Damage", "Detach", "Detached", "Done", "EndIntent",
+    "EndOneOff", "Ended", "Events", "Examine", "Examined", "Exec", "GetConfig", "GiveTimes", "Intend", "Intended",
+    "Lacks", "LedgerLines", "Logs", "Look", "Looked",
     "MaintenanceSet", "OfferBuild", "OneOffEnded", "Open", "Opened", "Prepare", "Problems", "Prune", "Pruned",
     "PutAgent", "PutBuild", "PutRoute", "PutTool", "ReadAgent", "ReadContents", "ReadEvents", "ReadLedger",
     "ReadManifest", "ReadRoute", "ReadSpec", "ReadUnits", "ReplaceLedger", "Reserve", "Reserved", "Restore",
@@ -230,7 +232,8 @@ class Seen:
 class Looked:
     """`current` is what the link names ('' for none); `present` the release directories; `processes` what runs.
 
-    `oneoffs` are those that go on by themselves.
+    `oneoffs` are those that go on by themselves.  `risks` say why the next crash of a process would not be survived.
+    `changing` says who is just changing what runs, and to what: until that has ended, nothing has to agree.
     """
 
     current: str
@@ -241,6 +244,8 @@ class Looked:
     holder: str
     draft: list[str]
     oneoffs: list[Seen] = field(default_factory=list)
+    risks: list[str] = field(default_factory=list)
+    changing: str = ""
 
 
 @message

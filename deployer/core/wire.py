@@ -18,9 +18,10 @@ HEADER = struct.Struct(">cI")
 DATACLASS = "__dataclass_fields__"  # of a class of the operator's side; the module itself is not worth its import
 LARGEST = 64 * 1024 * 1024
 
-REQUEST = b"Q"  # operator: {"verb": name, …fields}
-REPLY = b"R"  # agent: {"ok": fields} or {"error": …}
+REQUEST = b"Q"  # operator: {"verb": name, "fields": …, "number": 1, 2, 3 …}
+REPLY = b"R"  # agent: {"ok": fields} or {"error": …}, with the "number" of the request; an older one names none
 EVENT = b"V"  # agent, during a request: {"event": name, …}
+PHASE = "phase"  # the event of a request that waits: {"text", "spent", "of"}, the latter two in seconds
 BEAT = b"H"  # either: still here
 CHUNK = b"B"  # either: bytes of a stream
 END = b"E"  # either: the stream has ended

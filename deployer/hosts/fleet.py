@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from deployer.core.errors import DeployError, HostUnreachable
+from deployer.core.errors import DeployError, Drift, HostFailed, HostUnreachable
 from deployer.hosts.host import Host
 from deployer.hosts.session import Session
 
@@ -40,6 +40,18 @@ def first_of(failures: dict[str, DeployError]) -> DeployError:
     return first
 
 
+class CannotSay(HostUnreachable):
+    """A host answers, and cannot say how it is: its service manager is gone, its ledger is damaged."""
+
+
+def cannot_say(host: str, error: DeployError) -> DeployError:
+    """`error` of a host as a reason to leave it out of an answer."""
+    if isinstance(error, (HostUnreachable, HostFailed, Drift)):
+        return error
+    told = error.message if host in error.message else f"{host}: {error.message}"
+    return CannotSay(told, hint=error.hint, output=error.output, details=error.details)
+
+
 class Fleet:
     """Open sessions with hosts of a target, in its order.  `missing` are those that could not be reached."""
 
@@ -68,13 +80,25 @@ class Fleet:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             _at_once(pool, Session.close, self._begun)
 
-    def keep(self, answers: Answers[T]) -> None:
-        """Go on with the hosts that answered; any failure but an unreachable host is raised."""
+    def keep(self, answers: Answers[T], *, lenient: bool = False) -> None:
+        """Go on with the hosts that answered; unless `lenient`, any failure but an unreachable host is raised."""
+        if lenient:
+            self.set_aside(answers.failures)
+            return
         for error in answers.failures.values():
             if not isinstance(error, HostUnreachable):
                 raise first_of(answers.failures)
         self.missing.update(answers.failures)
         self.sessions = [session for session in self.sessions if session.host.name in answers.replies]
+
+    def set_aside(self, failures: Mapping[str, DeployError]) -> None:
+        """Go on without these hosts, whatever is wrong with each: it is told as `missing`, and one of them at the end.
+
+        A host that cannot say how it is counts as one that cannot be reached; `Drift` says more.
+        """
+        for name, error in failures.items():
+            self.missing[name] = cannot_say(name, error)
+        self.sessions = [session for session in self.sessions if session.host.name not in failures]
 
     def ask(self, question: Callable[[Session], T], among: Sequence[Session] | None = None) -> Answers[T]:
         """Put `question` to every host (or those `among`) at the same time."""

@@ -6,13 +6,15 @@ Imported only where a host is reached over SSH.
 from __future__ import annotations
 
 import time
-
-from paramiko.transport import Transport  # type: ignore[import-untyped]
+from typing import TYPE_CHECKING
 
 from deployer.core.errors import HostUnreachable
 from deployer.hosts import host_certificate
-from deployer.hosts.known_hosts import Key, KnownHosts, Verdict
+from deployer.hosts.known_hosts import Key, KnownHosts, Shown, Verdict
 from deployer.hosts.ssh_route import Route
+
+if TYPE_CHECKING:
+    from paramiko.transport import Transport  # type: ignore[import-untyped]
 
 
 def shown(transport: Transport) -> Key:
@@ -33,7 +35,9 @@ def check(transport: Transport, route: Route, known: KnownHosts) -> None:
     raise of_verdict(route, key, known, verdict, refusal or "")
 
 
-def of_verdict(route: Route, key: Key, known: KnownHosts, verdict: Verdict, certificate: str = "") -> HostUnreachable:
+def of_verdict(
+    route: Route, key: Key | Shown, known: KnownHosts, verdict: Verdict, certificate: str = ""
+) -> HostUnreachable:
     """What a user reads of a key that is not trusted."""
     details = {"shown": key.fingerprint, "known": [entry.key.fingerprint for entry in known.keys]}
     if verdict is Verdict.REVOKED:
@@ -47,6 +51,10 @@ def of_verdict(route: Route, key: Key, known: KnownHosts, verdict: Verdict, cert
     else:
         message = f"its host key is not known: {key}" if not certificate else f"{certificate}; its host key is {key}"
         hint = f"`deploy host trust {route.name}` adds it, once you have compared the fingerprint"
+        if known.keys:  # of other kinds: no change, but odd all the same
+            before = ", ".join(f"{entry.key} in {entry.place}" for entry in known.keys)
+            message += f"; known are other kinds of key, which it does not show: {before}"
+            hint = f"ask whoever runs the host why; then {hint}"
     return HostUnreachable(f"{route.name}: {message}", hint=hint, details=details)
 
 

@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from deployer.agent import durable
+from deployer.core.errors import HostUnreachable
 
 AUTHORITY, REVOKED_KEY = "@cert-authority", "@revoked"
 SALT = 20  # bytes of a hashed name's salt
@@ -49,6 +50,17 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A key of which the fingerprint alone is known; that is enough to tell it from any other."""
+
+    kind: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.fingerprint} ({self.kind})"
+
+
+@dataclass(frozen=True)
 class Entry:
     """A line of a file: whose key it is, and where it stands."""
 
@@ -73,7 +85,7 @@ class Entry:
 class KnownHosts:
     """What the files say about the host that is known as `name`."""
 
-    def __init__(self, files: Sequence[Path], name: str) -> None:
+    def __init__(self, files: Sequence[Path], name: str, revoked: Sequence[Path] = ()) -> None:
         everything = [entry for file in files for entry in _read(file)]
         self.entries = [entry for entry in everything if entry.speaks_of(name)]
         if name.startswith("[") and not self.keys:  # as ssh does: the host's keys may stand there without the port
@@ -81,6 +93,7 @@ class KnownHosts:
             self.without_port = [entry for entry in everything if entry.speaks_of(host)]
         else:
             self.without_port = []
+        self._revoked = [key for file in revoked for key in _plain(file)]
 
     @property
     def keys(self) -> list[Entry]:
@@ -97,19 +110,19 @@ class KnownHosts:
         """The types of the keys that are known: to be asked for first, lest another type looks like a change."""
         return list(dict.fromkeys(entry.key.kind for entry in [*self.keys, *self.without_port] if not entry.marker))
 
-    def judge(self, key: Key) -> Verdict:
+    def judge(self, key: Key | Shown) -> Verdict:
         """Whether the host may have `key`."""
         if self.revoked(key):
             return Verdict.REVOKED
-        known = [entry.key for entry in self.keys]
-        if key in known or any(entry.key == key for entry in self.without_port if not entry.marker):
+        mine = [entry for entry in [*self.keys, *self.without_port] if not entry.marker]
+        if key.fingerprint in [entry.key.fingerprint for entry in mine]:
             return Verdict.TRUSTED
-        return Verdict.CHANGED if known else Verdict.UNKNOWN
+        return Verdict.CHANGED if any(entry.key.kind == key.kind for entry in self.keys) else Verdict.UNKNOWN
 
-    def revoked(self, key: Key) -> bool:
+    def revoked(self, key: Key | Shown) -> bool:
         """Whether `key` is not to be used any more."""
-        entries = [*self.entries, *self.without_port]
-        return any(entry.marker == REVOKED_KEY and entry.key == key for entry in entries)
+        marked = [entry.key for entry in [*self.entries, *self.without_port] if entry.marker == REVOKED_KEY]
+        return key.fingerprint in [one.fingerprint for one in [*marked, *self._revoked]]
 
 
 def add(file: Path, name: str, keys: Sequence[Key], *, hashed: bool) -> None:
@@ -151,6 +164,19 @@ def _read(file: Path) -> list[Entry]:
                 continue
             found.append(Entry(marker, fields[0], Key(fields[1], blob), f"{file}:{number}"))
     return found
+
+
+def _plain(file: Path) -> list[Key]:
+    """The keys of a RevokedHostKeys file: where it cannot be read nobody is trusted, as with ssh."""
+    try:
+        lines = [line.split() for line in file.read_text(errors="surrogateescape").splitlines()]
+        return [Key(line[0], base64.b64decode(line[1])) for line in lines if len(line) > 1 and line[0][0] != "#"]
+    except (OSError, binascii.Error) as error:
+        why = getattr(error, "strerror", None) or "not a list of keys"
+        raise HostUnreachable(
+            f"{file}: {why}; it lists the host keys that are revoked (RevokedHostKeys in ssh's configuration)",
+            hint=f"make {file} readable, or fix RevokedHostKeys in ~/.ssh/config",
+        ) from error
 
 
 def _hashed(name: str) -> str:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from deployer.agent import durable, fault
+from deployer.agent import disk_errors, durable, fault
 from deployer.core.errors import HostUnreachable
 from deployer.hosts import pyz
 from deployer.hosts.host import SILENCE
@@ -23,8 +23,8 @@ NAME = "local"
 class Local:
     """The built-in target's only host.  The agent runs in a session of its own: Ctrl-C is for the operator alone."""
 
-    def __init__(self, root: str, cache: Path) -> None:
-        self.name, self.root, self._cache = NAME, root, cache
+    def __init__(self, root: str, cache: Path, *, silence: float = SILENCE) -> None:
+        self.name, self.root, self._cache, self._silence = NAME, root, cache, silence
 
     def start(self) -> LocalChannel:
         """Start the agent; it is put into `agent/<sha256>.pyz` first if it is not there."""
@@ -35,16 +35,15 @@ class Local:
                 durable.make_directory(program.parent, mode=0o700)
                 durable.write(program, content, mode=0o500, name="agent")
         except OSError as error:
-            raise HostUnreachable(
-                f"{error.filename or program}: {error.strerror}", hint="give `targets.local.path` another folder"
-            ) from error
-        return LocalChannel([sys.executable, "-IS", str(program), "serve"], self.root)
+            hint = f"{disk_errors.hint(error, program)}; or give `targets.local.path` another folder"
+            raise HostUnreachable(disk_errors.message(error, program), hint=hint) from error
+        return LocalChannel([sys.executable, "-IS", str(program), "serve"], self.root, self._silence)
 
 
 class LocalChannel:
     """An agent that runs as our subprocess."""
 
-    def __init__(self, command: list[str], root: str) -> None:
+    def __init__(self, command: list[str], root: str, silence: float) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the agent
         self._process = subprocess.Popen(
             command,
@@ -57,8 +56,8 @@ class LocalChannel:
             env=_environment(),
         )
         self._pipe = cast("BinaryIO", self._process.stdout)
-        self.writer = cast("BinaryIO", io.BufferedWriter(cast("io.RawIOBase", self._process.stdin)))
-        self.reader = cast("BinaryIO", _Patient(self._pipe.fileno()))
+        self.writer = cast("BinaryIO", _Input(cast("BinaryIO", self._process.stdin), silence))
+        self.reader = cast("BinaryIO", _Output(self._pipe.fileno(), silence))
 
     def close(self, *, timeout: float) -> None:
         """End its input and wait for its end."""
@@ -73,12 +72,40 @@ class LocalChannel:
         return self._stderr.read()[-4000:].decode(errors="replace")
 
 
-class _Patient(io.RawIOBase):
-    """A pipe to read from, for so long as something comes at least every `SILENCE` seconds."""
+class _Input(io.RawIOBase):
+    """A pipe to write to, for so long as some of it is taken at least every `silence` seconds."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, pipe: BinaryIO, silence: float) -> None:
         super().__init__()
-        self._descriptor, self._held = descriptor, b""
+        self._pipe, self._silence = pipe, silence
+        os.set_blocking(pipe.fileno(), False)
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, content: bytes) -> int:  # type: ignore[override]
+        """Write all of `content`; `TimeoutError` when an agent that is frozen takes nothing."""
+        left = memoryview(content)
+        while left:
+            if not select.select([], [self._pipe.fileno()], [], self._silence)[1]:
+                raise TimeoutError
+            with contextlib.suppress(BlockingIOError):
+                left = left[os.write(self._pipe.fileno(), left) :]
+        return len(content)
+
+    def close(self) -> None:
+        """End it."""
+        self._pipe.close()
+        super().close()
+
+
+class _Output(io.RawIOBase):
+    """A pipe to read from, for so long as something comes at least every `silence` seconds."""
+
+    def __init__(self, descriptor: int, silence: float) -> None:
+        super().__init__()
+        self._descriptor, self._silence, self._held = descriptor, silence, b""
 
     def readable(self) -> bool:
         """Yes."""
@@ -87,7 +114,7 @@ class _Patient(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes, b"" at the end; `TimeoutError` when nothing comes."""
         if not self._held:
-            if not select.select([self._descriptor], [], [], SILENCE)[0]:
+            if not select.select([self._descriptor], [], [], self._silence)[0]:
                 raise TimeoutError
             self._held = os.read(self._descriptor, 1 << 16)
         part, self._held = self._held[:size], self._held[size:]

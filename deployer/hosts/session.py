@@ -1,4 +1,8 @@
-"""The operator's end of an agent's session: one request at a time, its events, streams and reply."""
+"""The operator's end of an agent's session: one request at a time, its events, streams and reply.
+
+Requests are numbered, and an answer has the number of its request: one that comes late is never taken for the next
+one's.  A session of which nothing was heard in time, or whose line broke, is never used again.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +34,10 @@ class Session:
         self._channel = channel
         self._writing, self._asking = threading.Lock(), threading.RLock()
         self._closed = threading.Event()
-        self._ahead: list[Any] = []  # asked already, and not yet answered
-        self._greeted = self._writes = self._unanswered = self._lost = False
+        self._number = self._answered = 0  # of the newest request; of the newest that was answered
+        self._ahead: list[tuple[Any, int]] = []  # asked already, and not yet answered; with their numbers
+        self._lost = ""  # how it was lost
+        self._greeted = self._writes = self._unanswered = False
 
     def __enter__(self) -> Self:
         return self
@@ -81,36 +87,32 @@ class Session:
 
         A failure that the agent tells is raised as it is; a session that breaks is `HostUnreachable`.
         """
-        with self._asking:
-            self._ask_once(request)
+        with self._alone():
+            number, doing = self._ask_once(request), type(request).__name__
             for following in then:
-                if following not in self._ahead:
-                    self._ask(following)
-                    self._ahead.append(following)
+                if all(following != known for known, _ in self._ahead):
+                    self._ahead.append((following, self._ask(following)))
             if asked is not None:
                 asked()
             if stream is not None:
                 for part in stream:
                     self.send(wire.CHUNK, part)
                 self.send(wire.END)
-            while True:
-                kind, payload = self._next(type(request).__name__)
-                if kind == wire.REPLY:
-                    return wire.decode(answer, self._told(payload))
-                if heard:
-                    heard(kind, payload)
+            while (told := self._reply(number, doing, frame := self._next(doing))) is None:
+                if heard and self._belongs(number, frame):
+                    heard(*frame)
+            try:
+                return wire.decode(answer, told)
+            except wire.BadFrame as error:
+                raise self._gone(f"it gave no answer to {doing}: {error}") from error
 
     def stream(self, request: Any) -> Iterator[bytes]:
         """Ask for a stream: its bytes as they come.  Read it to its end before the next request."""
-        with self._asking:
-            self._ask_once(request)
-            while True:
-                kind, payload = self._next(type(request).__name__)
-                if kind == wire.REPLY:
-                    self._told(payload)
-                    return
-                if kind == wire.CHUNK:
-                    yield payload
+        with self._alone():
+            number, doing = self._ask_once(request), type(request).__name__
+            while self._reply(number, doing, frame := self._next(doing)) is None:
+                if frame[0] == wire.CHUNK and self._belongs(number, frame):
+                    yield frame[1]
 
     def receive(self, request: Any) -> bytes:
         """Ask for a stream: all its bytes."""
@@ -118,6 +120,8 @@ class Session:
 
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send one frame; other threads may do so at the same time."""
+        if self._lost:
+            raise self._gone(self._lost)
         try:
             with self._writing:
                 self._channel.writer.write(wire.frame(kind, payload))
@@ -125,21 +129,29 @@ class Session:
         except (OSError, ValueError) as error:
             raise self._gone("it takes nothing more") from error
 
-    def _ask_once(self, request: Any) -> None:
-        """Ask, unless it was asked ahead; the answers to what was asked ahead for nothing are passed over."""
-        while self._ahead and self._ahead[0] != request:
-            passed = type(self._ahead.pop(0)).__name__
-            while self._next(passed)[0] != wire.REPLY:
-                pass
-        if self._ahead:
-            self._ahead.pop(0)
-        else:
-            self._ask(request)
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One request at a time.  An agent whose session is lost hears of its end, if need be when it wakes up."""
+        with self._asking:
+            try:
+                yield
+            finally:
+                if self._lost:
+                    self._channel.close(timeout=0)
 
-    def _ask(self, request: Any) -> None:
+    def _ask_once(self, request: Any) -> int:
+        """Ask, unless it was asked ahead; its number.  Answers to what was asked ahead for nothing are passed over."""
+        while self._ahead and self._ahead[0][0] != request:
+            self._ahead.pop(0)
+        return self._ahead.pop(0)[1] if self._ahead else self._ask(request)
+
+    def _ask(self, request: Any) -> int:
         point(f"ask.{type(request).__name__}")
         self._unanswered, self._writes = True, self._writes or isinstance(request, requests.Claim)
-        self.send(wire.REQUEST, wire.dump({"verb": type(request).__name__, "fields": wire.encode(request)}))
+        self._number += 1
+        asked = {"verb": type(request).__name__, "fields": wire.encode(request), "number": self._number}
+        self.send(wire.REQUEST, wire.dump(asked))
+        return self._number
 
     def _next(self, doing: str) -> tuple[bytes, bytes]:
         try:
@@ -154,25 +166,48 @@ class Session:
             raise self._gone(f"it ended during {doing}: {error}") from error
         raise self._gone(f"it ended during {doing}")
 
-    def _told(self, payload: bytes) -> Any:
+    def _reply(self, number: int, doing: str, frame: tuple[bytes, bytes]) -> Any:
+        """What request `number` is told by this frame; None where it is no answer to it.  A failure is raised.
+
+        An answer that comes late, to an earlier request, is nobody's.  One without a number is that of an older agent,
+        which answers in turn.
+        """
+        kind, payload = frame
+        if kind != wire.REPLY:
+            return None
+        try:
+            told = wire.load(payload)
+            answered = told.get("number", self._answered + 1)
+            ok, error = (None, told["error"]) if "error" in told else (told["ok"], None)
+        except (ValueError, AttributeError, KeyError) as damaged:
+            raise self._gone(f"it gave no answer to {doing}: {damaged}") from damaged
+        self._answered = answered
+        if answered < number:
+            return None
+        if answered > number:
+            raise self._gone(f"it gave the answer to another request than {doing}")
         self._unanswered = bool(self._ahead)
-        told = wire.load(payload)
-        if "error" not in told:
-            return told["ok"]
-        failure: DeployError = from_wire(told["error"])
+        if error is None:
+            return ok
+        failure: DeployError = from_wire(error)
         failure.details.setdefault("host", self.host.name)
         raise failure
 
+    def _belongs(self, number: int, frame: tuple[bytes, bytes]) -> bool:
+        """Whether this frame is of request `number`: what comes before the answer to the one before is of that."""
+        return frame[0] != wire.REPLY and self._answered >= number - 1
+
     def _gone(self, how: str) -> HostUnreachable:
-        self._lost = True
+        """Why this session is of no use, from now on."""
+        self._lost = self._lost or how
         return HostUnreachable(
-            f"{self.host.name}: the agent is gone: {how}",
+            f"{self.host.name}: the agent is gone: {self._lost}",
             hint="run the command again; it finishes or cleans up what was begun",
             output=self._channel.complaint(),
         )
 
     def _beat(self, every: float) -> None:
-        while not self._closed.wait(every):
+        while not self._closed.wait(every) and not self._lost:
             with contextlib.suppress(HostUnreachable):
                 self.send(wire.BEAT)
 

@@ -82,6 +82,12 @@ class SshChannel:
         """Log out, whatever it does."""
         self._transport.close()
 
+    def begun(self) -> None:
+        """Nothing: a login is over before there is a channel."""
+
+    def refusal(self) -> None:
+        """None: whoever is refused gets no channel."""
+
     def ended(self) -> int | None:
         """Its exit code, once its output has ended."""
         self._channel.status_event.wait(TICK)

@@ -6,29 +6,32 @@ has reached its MaxStartups) is tried once more.  Imported only where a host is 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
 import threading
 import time
 from pathlib import Path
 
-from paramiko.agent import Agent  # type: ignore[import-untyped]
 from paramiko.ssh_exception import (  # type: ignore[import-untyped]
     AuthenticationException,
     BadAuthenticationType,
+    IncompatiblePeer,
     SSHException,
 )
 
+from deployer.core.errors import HostUnreachable
 from deployer.hosts import ssh_refusals as refusals
 from deployer.hosts.host_key import check, shown
 from deployer.hosts.known_hosts import Key, KnownHosts
+from deployer.hosts.openssh.takeover import Incapable
+from deployer.hosts.ssh_agent import agent_at
 from deployer.hosts.ssh_keys import Ask, Keyring, Tried
-from deployer.hosts.ssh_route import Route, Routes
+from deployer.hosts.ssh_route import Route
 from deployer.hosts.ssh_settings import SshSettings
-from deployer.hosts.ssh_transport import Tuned, negotiate, reach
+from deployer.hosts.ssh_transport import Tuned, negotiate, reach, refused
 
 PAUSE = (0.3, 1.0)  # seconds before the second try
+MORE = ("gssapi-with-mic", "hostbased")  # ways to log in that ssh has, and paramiko has not
 
 
 class Logins:
@@ -36,15 +39,15 @@ class Logins:
 
     def __init__(self, settings: SshSettings, home: Path, ask: Ask | None) -> None:
         logging.getLogger("paramiko").addHandler(logging.NullHandler())  # it is told by errors, not by its log
-        self.settings, self.routes = settings, Routes(home)
+        self.settings = settings
         self._keyring = Keyring(home, ask)
         self._at_once = threading.BoundedSemaphore(settings.concurrency)
         self._gateways: dict[Route, Tuned] = {}
         self._gateway = threading.RLock()
 
     def login(self, route: Route) -> Tuned:
-        """A transport, logged in; `HostUnreachable`."""
-        known = KnownHosts(route.known_hosts, route.known_as)
+        """A transport, logged in; `HostUnreachable`, or `Incapable` where the ssh program may do better."""
+        known = KnownHosts(route.known_hosts, route.known_as, route.revoked)
         through = self._through(route.through)
         with self._at_once:
             transport = self._negotiated(route, through, known.kinds(), certified=bool(known.authorities))
@@ -81,6 +84,10 @@ class Logins:
     def _negotiated(self, route: Route, through: Tuned | None, kinds: list[str], *, certified: bool) -> Tuned:
         try:
             return self._exchanged(route, through, kinds, certified=certified)
+        except Incapable:
+            raise
+        except IncompatiblePeer as error:
+            raise Incapable(refusals.of_connection(route, error, self.settings)) from error
         except refusals.PASSING:
             time.sleep(random.uniform(*PAUSE))  # noqa: S311 - not a secret
         except Exception as error:
@@ -91,11 +98,13 @@ class Logins:
             raise refusals.of_connection(route, error, self.settings) from error
 
     def _exchanged(self, route: Route, through: Tuned | None, kinds: list[str], *, certified: bool) -> Tuned:
+        forbidden = refused(route)
         if through is None:
             sock = reach(route, self.settings)
         else:
             sock = through.open_channel("direct-tcpip", (route.host, route.port), ("", 0))
-        transport = Tuned(sock, self.settings, kinds, certified=certified)
+        transport = Tuned(sock, self.settings, kinds, certified=certified, refused=forbidden)
+        transport.banner_timeout = self.settings.patience(route)
         try:
             negotiate(transport)
         except BaseException:
@@ -105,13 +114,14 @@ class Logins:
 
     def _authenticate(self, transport: Tuned, route: Route) -> None:
         tried = Tried()
-        agent = _agent(self.settings.connect_timeout) if route.agent else None
+        agent = agent_at(route.agent, self.settings.patience(route)) if route.agent else None
         try:
             for key in self._keyring.keys(route, agent, tried):
                 try:
                     lacking = transport.auth_publickey(route.user, key)
                 except BadAuthenticationType as error:
-                    raise refusals.no_keys_taken(route, error.allowed_types) from error
+                    refusal = refusals.no_keys_taken(route, error.allowed_types)
+                    raise _may_do_better(route, error.allowed_types, refusal) from error
                 except (AuthenticationException, SSHException, OSError, EOFError):
                     if not transport.is_active():
                         break
@@ -122,18 +132,24 @@ class Logins:
         finally:
             if agent:
                 agent.close()
-        raise refusals.not_let_in(route, str(tried), closed=not transport.is_active())
+        refusal = refusals.not_let_in(route, str(tried), closed=not transport.is_active(), locked=tried.locked)
+        raise Incapable(refusal) if tried.strange else _may_do_better(route, _ways(transport, route), refusal)
 
 
-def _agent(timeout: float) -> Agent | None:
-    """The caller's ssh-agent, if it answers within `timeout` seconds."""
-    found: list[Agent] = []
+def _ways(transport: Tuned, route: Route) -> list[str]:
+    """The ways to log in that the host offers; asked only where one of them may be ssh's to go."""
+    if route.option("gssapiauthentication") != "yes" or not transport.is_active():
+        return []
+    try:
+        transport.auth_none(route.user)
+    except BadAuthenticationType as error:
+        return list(error.allowed_types)
+    except (SSHException, OSError, EOFError):
+        return []
+    return []
 
-    def ask() -> None:
-        with contextlib.suppress(SSHException, OSError):  # of no use: the keys on the disk are tried
-            found.append(Agent())
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(timeout)
-    return found[0] if found else None
+def _may_do_better(route: Route, offered: list[str], refusal: HostUnreachable) -> Exception:
+    """`refusal`, or `Incapable` with it where the host offers what ssh is configured for."""
+    able = route.option("gssapiauthentication") == "yes" and any(way in MORE for way in offered)
+    return Incapable(refusal) if able else refusal

@@ -21,21 +21,25 @@ def of_connection(route: Route, error: Exception, settings: SshSettings) -> Host
     """Why there is no connection to `route`."""
     where = f"{route.address} by its ProxyCommand" if route.command else route.address
     where += f" through {route.through.name}" if route.through else ""
-    asks = f"`ssh -v {route.name}` tells more"
+    asks = f"`ssh -v {route.alias}` tells more"
     if isinstance(error, socket.gaierror):
         cause, hint = f"the name {route.host} is not known", "fix `hosts` in deploy.yaml, or HostName in ~/.ssh/config"
     elif isinstance(error, ConnectionRefusedError):
         cause, hint = f"nothing listens on {where}", "does sshd run there, on that port? `port` in deploy.yaml"
     elif isinstance(error, TimeoutError):
-        cause = f"no answer from {where} within {settings.connect_timeout:g} s"
+        cause = f"no answer from {where} within {settings.patience(route):g} s"
         hint = "is the host up, and does a firewall let you through?"
+    elif isinstance(error, (*PASSING, EOFError)) and route.command:
+        cause = f"{where} closed the connection before the login"
+        hint = f"run it by hand to see why: {route.command}"
     elif isinstance(error, (*PASSING, EOFError)):
         cause = f"{where} closed the connection before the login"
         hint = f"its sshd may have too many logins at once (MaxStartups): lower `ssh.concurrency`; {asks}"
     elif isinstance(error, ChannelException):
         cause, hint = f"{where} cannot be reached from there: {error.text}", asks
     elif isinstance(error, IncompatiblePeer):
-        cause, hint = f"it has no way of encrypting in common with us: {error}", asks
+        cause = f"it has no way of encrypting in common with paramiko: {error}"
+        hint = "install the ssh program, which takes over then (Debian: apt install openssh-client)"
     elif isinstance(error, SSHException):
         cause, hint = f"{where} does not speak SSH as it should: {error}", asks
     else:
@@ -59,13 +63,15 @@ def more_asked(route: Route, lacking: list[str]) -> HostUnreachable:
     )
 
 
-def not_let_in(route: Route, tried: str, *, closed: bool) -> HostUnreachable:
-    """No key fitted."""
+def not_let_in(route: Route, tried: str, *, closed: bool, locked: str = "") -> HostUnreachable:
+    """No key fitted; `locked` is a file that could not be tried, for want of its passphrase."""
     how = "; then the host closed the connection (MaxAuthTries)" if closed else ""
-    return HostUnreachable(
-        f"{route.name}: {route.user} was not let in: {tried}{how}",
-        hint=f"`ssh-copy-id {route.user}@{route.name}`, or name the key: IdentityFile in ~/.ssh/config",
-    )
+    hint = f"`ssh-copy-id {route.user}@{route.name}`, or name the key: IdentityFile in ~/.ssh/config"
+    if closed:
+        hint = "name the one key that fits (IdentityFile in ~/.ssh/config, and IdentitiesOnly yes)"
+    if locked:
+        hint = f"`ssh-add {locked}` asks for the passphrase; then run the command again"
+    return HostUnreachable(f"{route.name}: {route.user} was not let in: {tried}{how}", hint=hint)
 
 
 def no_channel(route: Route, error: Exception) -> HostUnreachable:

@@ -2,7 +2,8 @@
 
 Its event loop is guarded by hosts/supervisord_loop.py.
 
-Where it has to kill a process that does not stop, it says so in `events`.
+Where it has to kill a process that does not stop, it says so in `events`.  It ends by itself when there has been
+nothing to keep alive for a while.
 
 Travels beside supervisor's own code (hosts/supervisor_package.py) and runs inside supervisord, in the target's root.
 The standard library, supervisor and Python 3.9 only.
@@ -17,18 +18,43 @@ import os
 import re
 import signal
 import time
+import traceback
 
 from supervisor import process, supervisord  # type: ignore[import-untyped]
-from supervisor.states import ProcessStates  # type: ignore[import-untyped]
+from supervisor.states import ProcessStates, SupervisorStates  # type: ignore[import-untyped]
 
 from deployer.hosts import supervisord_loop
 
 EXITS, EVENTS = "run/exits", "events"
-MAIN, TURN = "run/supervisord.conf", 1000  # agent/supervisor_conf.py, core/turn.py
+MAIN, PROCESSES, TURN = "run/supervisord.conf", "run/supervisor.d", 1000  # agent/supervisor_conf.py, core/turn.py
+IDLE = 30.0  # seconds
+ASKED, NEVER_BEGAN, BROKE = 0, 1, 75  # exit codes: was told to end, cannot run at all, ended though it should not
 COUNTERS = (("0", "/sys/fs/cgroup", "memory.events"), ("memory", "/sys/fs/cgroup/memory", "memory.oom_control"))
 LONGEST_BACKOFF = 60
 JUST_NOW = 3  # seconds
 GLANCE = 0.02  # seconds between two looks at a group that is ending
+
+
+class Daemon(supervisord.Supervisor):  # type: ignore[misc]
+    """supervisord, which ends once nothing is to be kept alive; `begun` is true once it has come so far as to run."""
+
+    begun = False
+    _busy = 0.0
+
+    def runforever(self) -> None:
+        """Go round until told to end."""
+        Daemon.begun, self._busy = True, time.monotonic()
+        super().runforever()
+
+    def tick(self, now: float | None = None) -> None:
+        """Look after every pass of the loop whether there is still something to do."""
+        super().tick(now)
+        at = time.monotonic()
+        if self.process_groups or (at - self._busy > IDLE and wanted()):
+            self._busy = at
+        elif at - self._busy > IDLE and self.options.mood > SupervisorStates.SHUTDOWN:
+            self.options.logger.info("nothing is to be kept alive: ending")
+            self.options.mood = SupervisorStates.SHUTDOWN
 
 
 class Process(process.Subprocess):  # type: ignore[misc]
@@ -104,6 +130,14 @@ class Memory:
         self._looked = 0.0
         self.look()
         return time.monotonic() - self._rose < JUST_NOW
+
+
+def wanted() -> bool:
+    """Whether the files name anything that is to be kept alive."""
+    try:
+        return any(name.endswith(".conf") for name in os.listdir(PROCESSES))
+    except OSError:
+        return False
 
 
 def lives(group: int) -> bool:
@@ -185,8 +219,24 @@ def note(name: str, status: int, seconds: float, *, oom: bool) -> None:
 
 MEMORY = Memory()
 
+
+def main() -> int:
+    """Run until told to end; the exit code, by which our keeper (agent/supervisor_daemon.py) knows whether we were."""
+    try:
+        supervisord.main()
+    except SystemExit as end:
+        if not end.code:
+            return ASKED
+    except BaseException:  # noqa: BLE001 - whatever it was, the processes have to be kept alive
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+    else:
+        return ASKED
+    return BROKE if Daemon.begun else NEVER_BEGAN
+
+
 if __name__ == "__main__":
     supervisord_loop.guard()
-    process.Subprocess = Process
+    process.Subprocess, supervisord.Supervisor = Process, Daemon
     end_orphans()
-    supervisord.main()
+    os._exit(main())  # what an interpreter does at its end may fail on a full disk, and change the exit code

@@ -13,7 +13,8 @@ from deployer.core.errors import HostUnreachable
 from deployer.hosts import known_hosts
 from deployer.hosts.host_key import of_verdict
 from deployer.hosts.known_hosts import Key, KnownHosts, Verdict
-from deployer.hosts.ssh import Ssh
+from deployer.hosts.openssh.takeover import Incapable
+from deployer.hosts.ssh import PARAMIKO, Ssh
 from deployer.hosts.ssh_route import Route
 
 KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
@@ -35,18 +36,29 @@ class Offer:
 
 def offer(host: Ssh) -> Offer:
     """The keys that `host` shows; `HostUnreachable` for a host whose keys have changed, or one that is revoked."""
-    logins = host.access.logins
-    route = logins.routes.to(host.name, user=host.user, port=host.port)
+    route = host.route
     if not route.known_hosts:
         raise HostUnreachable(f"{host.name}: ssh's configuration names no known_hosts file", hint="fix ~/.ssh/config")
-    known = KnownHosts(route.known_hosts, route.known_as)
-    shown = {key.kind: key for key in (logins.host_key(route, [kind]) for kind in KINDS)}
+    known = KnownHosts(route.known_hosts, route.known_as, route.revoked)
+    shown = {key.kind: key for key in _shown(host, route)}
     verdicts = {key: known.judge(key) for key in shown.values()}
     for refused in (Verdict.REVOKED, Verdict.CHANGED):
         for key, verdict in verdicts.items():
             if verdict is refused and (refused is Verdict.REVOKED or Verdict.TRUSTED not in verdicts.values()):
                 raise of_verdict(route, key, known, verdict)
     return Offer(route, list(shown.values()), Verdict.TRUSTED in verdicts.values())
+
+
+def _shown(host: Ssh, route: Route) -> list[Key]:
+    """A key for each of KINDS, as far as the host has them."""
+    access = host.access
+    if access.client(route) == PARAMIKO:
+        try:
+            return [access.logins.host_key(route, [kind]) for kind in KINDS]
+        except Incapable as error:
+            if not access.routes.resolver.program:
+                raise error.refusal from error
+    return [access.program.host_key(route, [kind]) for kind in KINDS]
 
 
 def accept(offer: Offer, keys: Sequence[Key]) -> None:

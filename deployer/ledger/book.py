@@ -26,6 +26,11 @@ class Book:
         for session in self._unlike():
             raise forked(self.ledger, primary, session)
 
+    def grown(self) -> bool:
+        """Whether somebody has added a record since this was read, which is read now: who only looks holds no lock."""
+        before, self.ledger = self.ledger.head, _ledger(self.primary)
+        return self.ledger.head != before
+
     def append(
         self,
         kind: str,
@@ -36,7 +41,7 @@ class Book:
     ) -> dict[str, DeployError]:
         """Add a record: on the primary first, since its ledger is the one that counts.
 
-        `written` is asked when the primary is lost before it answered: was the record written?  If not, this raises.
+        `written` is asked when the primary did not say that the record was written: was it?  If not, this raises.
         `then` are the requests that will be made next of every host (`Session.call`).
         Returns the hosts that did not answer or take their copy, and why: the record stands all the same.
         """
@@ -45,10 +50,11 @@ class Book:
         lost: dict[str, DeployError] = {}
         try:
             self.primary.call(request, requests.Done, then=then)
-        except HostUnreachable as error:
+        except DeployError as error:
             if not written(record):
                 raise
-            lost[self.primary.host.name] = error
+            if isinstance(error, HostUnreachable):
+                lost[self.primary.host.name] = error
         self.ledger = self.ledger.with_(record)
         return (
             lost

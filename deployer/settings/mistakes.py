@@ -38,7 +38,7 @@ class Mistakes:
         lines = [text for _, text in sorted(self._found, key=lambda mistake: mistake[0])]
         if self._more:
             lines.append(f"{self.where}: and {self._more} more")
-        raise SettingsError("\n".join(lines), hint="docs/reference/deploy-yaml.md has every key")
+        raise SettingsError("\n".join(lines), hint="`deploy help deploy-yaml` has every key")
 
 
 def did_you_mean(typed: str, known: Iterable[str]) -> str:

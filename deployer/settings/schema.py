@@ -258,7 +258,10 @@ ROLLOUT = (
 
 SSH = (
     Key("concurrency", Number(1, 256), "32", "how many hosts are logged in to at the same time"),
-    Key("connect_timeout", Duration("1s", "5m"), "10s", "how long a host may take to answer, and again to log in"),
+    Key("connect_timeout", Duration("1s", "5m"), "`ConnectTimeout` of ssh's own configuration, else 10s",
+        "how long a host may take to answer, and again to log in"),
+    Key("client", Choice(("auto", "openssh")), "auto",
+        "what logs in: `openssh` is the `ssh` program; `auto` is paramiko, and `ssh` for what paramiko cannot do"),
 )  # fmt: skip
 
 TARGET = (
@@ -271,6 +274,8 @@ TARGET = (
     Key("config", ListOf(Record(_source, SOURCE, one=True, placed=True), "sources (file, command or env)"), "none",
         "where the variables come from; a later source wins, stored values (`deploy config set`) win over all"),
     Key("keep", Number(1, 1000), "5", "how many releases that served stay, whatever failed or never ran in between"),
+    Key("protect", Boolean(), "false",
+        "true: a command that changes the target asks for its name on a terminal, and elsewhere wants `--yes`"),
     Key("shared", ListOf(Record(_shared_path, SHARED, short="folder", one=True), "paths"), "none",
         "paths that outlive a release, for apps that are not stateless yet"),
     Key("run_as", _USERNAME, "the user who deploys", "the user that the processes run as, where the agent is root"),

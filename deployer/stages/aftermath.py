@@ -13,9 +13,11 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from deployer.core import requests
-from deployer.core.errors import DeployError, HostUnreachable, RunFailed, RunMixed
-from deployer.core.ledger import FAILED, MIXED, RESTORED, SUCCEEDED, Ledger, Record
+from deployer.core.errors import DeployError, HostFailed, HostUnreachable, RunFailed, RunMixed
+from deployer.core.history import LOST
+from deployer.core.ledger import FAILED, MIXED, RESTORED, SUCCEEDED, Ledger, Record, Run
 from deployer.hosts.session import Session
+from deployer.stages import drift
 from deployer.stages.target import Target, asked_open
 from deployer.stages.wanted import HostOutcome, Wanted, record
 
@@ -95,18 +97,19 @@ def undo(
         isinstance(error, (RunFailed, RunMixed, HostUnreachable)) for error in errors.values()
     )
     outcomes = _outcomes(target, target.ledger, errors, None)
-    mixed = not all(outcome.ok or _serves_before(target, outcome) for outcome in outcomes)
+    mixed = not all(outcome.before for outcome in outcomes)
     outcome = MIXED if mixed else RESTORED if tried and target.ledger.current is not None else FAILED
     worst = next((e for e in errors.values() if isinstance(e, RunMixed)), next(iter(failures.values())))
-    kinds = [error.kind for error in errors.values()]
-    failure = next((kind for kind in kinds if kind != HostUnreachable.kind), HostUnreachable.kind)
+    kinds = [HostFailed.kind if "errno" in error.details else error.kind for error in errors.values()]
+    failure = next((kind for kind in kinds if kind not in LOST), kinds[0])
     with suppress(DeployError):  # the primary is lost, or its disk is full: what served serves all the same
         record(target, wanted, attempt=attempt, cause=cause, outcome=outcome, error=worst.message, failure=failure)
     details = {**worst.details, "hosts": _documents(outcomes), "outcome": outcome}
     cls = RunMixed if mixed else RunFailed if tried else type(worst)
-    raise cls(
-        _message(errors, worst), hint=_hint(worst, mixed, wanted), output=worst.output, details=details
-    ) from worst
+    message = _message(errors, worst)
+    if mixed and not isinstance(worst, RunMixed):
+        message += f"; {_otherwise(outcomes)}"
+    raise cls(message, hint=_hint(worst, mixed, wanted), output=worst.output, details=details) from worst
 
 
 def deserted(target: Target, switched: Mapping[str, requests.Switched], begun: float) -> dict[str, DeployError]:
@@ -140,8 +143,17 @@ def _message(errors: Mapping[str, DeployError], worst: DeployError) -> str:
     return worst.message + (f" (and {len(failed)} more: {', '.join(failed)})" if failed else "")
 
 
+def _otherwise(outcomes: Sequence[HostOutcome]) -> str:
+    """What is said of the hosts that do not serve what they served before."""
+    told = [f"{one.host}: {one.error}" for one in outcomes if not one.before]
+    return f"not as before: {'; '.join(told)}"
+
+
 def _hint(worst: DeployError, mixed: bool, wanted: Wanted) -> str:  # noqa: FBT001
-    return f"`deploy status` tells what serves where; then `deploy run v{wanted.version}`" if mixed else worst.hint
+    if not mixed:
+        return worst.hint
+    first = f"{worst.hint}.  " if {"errno", "port_held"} & worst.details.keys() else ""
+    return f"{first}`deploy status` tells what serves where; then `deploy run v{wanted.version}`"
 
 
 def _outcomes(
@@ -155,25 +167,34 @@ def _outcomes(
 def _outcome(
     target: Target, before: Ledger, session: Session, error: DeployError | None, wanted: int | None
 ) -> HostOutcome:
-    """What serves on a host now: what it said, or for one that was lost, what it says when it is looked at again."""
+    """What serves on a host now: what it said, or for one that was lost, what it says when it is looked at again.
+
+    That what served before serves again is looked at, too.
+    """
     host = session.host.name
     run = before.run_of(host)
     previous = run.release if run else None
-    if error is None:
-        return HostOutcome(host, previous if wanted is None else wanted, ok=True, seconds=0)
+    if error is None and wanted is not None:
+        return HostOutcome(host, wanted, ok=True, seconds=0)
     if not isinstance(error, HostUnreachable):
-        serves = None if isinstance(error, RunMixed) else previous
-        return HostOutcome(host, serves, ok=False, seconds=0, error=error.message)
+        differs = "" if wanted is not None or isinstance(error, RunMixed) else _differs(session, run)
+        told = "; ".join(filter(None, [error.message if error else "", differs]))
+        unchanged = not differs and not isinstance(error, RunMixed)
+        return HostOutcome(host, previous if unchanged else None, ok=not told, seconds=0, error=told, before=unchanged)
     seen = look_again(target, session)
     if seen is None:
         return HostOutcome(host, None, ok=False, seconds=0, error=f"unknown: {error.message}")
     serves = int(seen.current[1:]) if seen.current[1:].isdigit() else None
-    return HostOutcome(host, serves, ok=False, seconds=0, error=error.message)
+    return HostOutcome(host, serves, ok=False, seconds=0, error=error.message, before=serves == previous)
 
 
-def _serves_before(target: Target, outcome: HostOutcome) -> bool:
-    run = target.ledger.run_of(outcome.host)
-    return outcome.release == (run.release if run else None) and not outcome.error.startswith("unknown")
+def _differs(session: Session, run: Run | None) -> str:
+    """What of a host is otherwise than the run that served before left it; '' where nothing is."""
+    try:
+        seen = session.call(requests.Look(), requests.Looked)
+    except DeployError as error:
+        return f"what serves there is unknown: {error.message}"
+    return "; ".join(drift.misplaced(run, session.host.name, seen))
 
 
 def look_again(target: Target, lost: Session) -> requests.Looked | None:

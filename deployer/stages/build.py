@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from deployer import settings as settings_
-from deployer.builds import artifact
+from deployer.builds import artifact, output
 from deployer.builds import build as builds
 from deployer.builds.making import Order
 from deployer.builds.packs import Hosts, no_hosts
 from deployer.builds.source import Commit
 from deployer.builds.store import Build
-from deployer.core.errors import NotFound
+from deployer.core.errors import NotFound, UsageError
 from deployer.core.procfile import CONSOLE, RELEASE
 from deployer.settings import Settings
 from deployer.stages.events import WARNING, Event, Report
@@ -54,21 +54,35 @@ def chosen(project: Project, text: str | None, *, report: Report, hosts: Hosts =
     """
     if text is None:
         return build(project, "HEAD", report=report, hosts=hosts)
-    if Path(text).is_file():
-        return artifact.import_(project.store, Path(text))
+    path = Path("/dev/stdin" if text == "-" else text)
+    if path.exists() and not path.is_dir():
+        return artifact.import_(project.store, path)
     try:
         return project.store.find(text)
     except NotFound as unknown:
+        if _is_path(text):
+            raise NotFound(f"there is no file {text}", hint="`deploy build --output FILE` makes one") from None
         try:
             project.source.commit(text)
-        except NotFound:
-            raise unknown from None
+        except (NotFound, UsageError) as error:  # no such commit; or no repository here, where a file would do
+            refused = error if "shallow" in error.details else unknown
+            raise refused from None
         return build(project, text, report=report, hosts=hosts)
+
+
+def _is_path(text: str) -> bool:
+    """Whether somebody who says `text` means a file: no id has an ending, and no branch begins so."""
+    return text.startswith(("/", "./", "../", "~")) or text.endswith((".build", ".gz"))
 
 
 def export(project: Project, made: Build, path: Path) -> None:
     """Write a build as one file, which `deploy release FILE` takes on another machine."""
     artifact.export(project.store, made, path)
+
+
+def is_stdout(path: Path) -> bool:
+    """Whether `path` leads to this program's standard output."""
+    return output.is_stdout(path)
 
 
 def _settings(project: Project, commit: Commit, report: Report) -> Settings:

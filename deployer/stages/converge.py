@@ -37,7 +37,7 @@ def converge(target: Target) -> Converged:
     releases = [current.release, *_kept_for_a_rollback(target)]
     looked = target.ask(drift.looked).all()
     differing = {
-        host: [*_differing(target, current, wanted, host, seen), *drift.of_router(router)]
+        host: [*_differing(target, current, wanted, host, seen), *drift.of_router(router), *drift.risks(seen)]
         for host, (seen, router) in looked.items()
     }
     found = {host: [*differing[host], *_missed(target, host, releases)] for host in looked}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.core import requests
-from deployer.core.ledger import MOVE, Ledger
+from deployer.core.ledger import MOVE, Ledger, Run
 from deployer.core.requests import DRAINING, FAILING, Looked, RouterSeen
 from deployer.hosts.session import Session
 from deployer.stages import holders
@@ -23,11 +23,32 @@ def of_router(router: RouterSeen) -> list[str]:
     return [f"its router: {router.drift}"] if router.drift else []
 
 
+def risks(seen: Looked) -> list[str]:
+    """Why the next crash of a process would not be survived there; nothing where it would."""
+    return [f"the next crash would not be survived: {risk}" for risk in seen.risks]
+
+
 def ending(ledger: Ledger, host: str, seen: Looked) -> list[str]:
     """The processes that should run and end by themselves, each of them one difference of `found`."""
     run = ledger.run_of(host)
     wanted = {(name, run.release) for name in run.processes(host)} if run else set()
     return [one.process for one in seen.processes if one.state in ENDING and (one.process, one.release) in wanted]
+
+
+def misplaced(run: Run | None, host: str, seen: Looked) -> list[str]:
+    """What of a host is not where `run` left it, however its processes fare; nothing where all is.
+
+    A host of which the ledger knows no run may have had another name before: what it has is its own then.
+    """
+    told = [f"a run of {seen.pending} is not undone yet"] if seen.pending else []
+    if run is None:
+        return told
+    if seen.current != f"v{run.release}":
+        told.append(f"`current` names {seen.current or 'nothing'}")
+    wanted = {(name, run.release) for name in run.processes(host)}
+    there = {(one.process, one.release) for one in seen.processes if one.state != DRAINING}
+    told += [f"{name} of v{version} does not run" for name, version in sorted(wanted - there)]
+    return told + [f"{name} of v{version} runs" for name, version in sorted(there - wanted)]
 
 
 def found(ledger: Ledger, host: str, seen: Looked, *, whole: bool = True) -> list[str]:

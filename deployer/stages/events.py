@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deployer.core.errors import DeployError
 
 STEP, DONE, FAILED = "step", "done", "failed"
-OUTPUT, WARNING, WAITING = "output", "warning", "waiting"
+OUTPUT, WARNING, WAITING, PHASE = "output", "warning", "waiting", "phase"
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,15 @@ class Event:
 
     `step`: work of this name began (`text`, e.g. "staging v7"), on `host` or, without one, on the target as a whole;
     `done`: the same step ended well; `failed`: it did not; `output`: a line that a user's command printed;
-    `warning`: the user should know; `waiting`: another writer holds the target.
+    `warning`: the user should know; `waiting`: another writer holds the target; `phase`: what the step of this host
+    waits for, since `spent` seconds, for `of` at most (0: that is not known).
     """
 
     kind: str
     text: str
     host: str = ""
+    spent: float = 0.0
+    of: float = 0.0
 
 
 Report = Callable[[Event], None]

@@ -51,11 +51,18 @@ def systemd(target: Target, session: Session, found: Sequence[ProcessType], name
 
 def write(folder: Path, exported: Sequence[Exported], *, force: bool) -> list[Path]:
     """Write them below `folder`, each where it belongs on the host; `UsageError` where another file would be lost."""
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder", hint="name a folder; it is made where there is none")
     places = {folder / one.path.lstrip("/"): one for one in exported}
     others = [path for path, one in places.items() if os.path.lexists(path) and not _same(path, one)]
     if others and not force:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise UsageError(f"{others[0]} is there already, and differs{more}", hint="--force overwrites")
+    for path in others:
+        if path.is_symlink() != bool(places[path].link) or not (path.is_symlink() or path.is_file()):
+            raise UsageError(
+                f"{path} is no plain file: --force does not replace it", hint="remove it, or name another folder"
+            )
     for path, one in places.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         if path in others:

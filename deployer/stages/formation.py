@@ -8,10 +8,12 @@ from deployer.core import formation as rules
 from deployer.core.errors import NotFound, UsageError
 from deployer.core.ledger import Run
 from deployer.core.names import process_name
-from deployer.stages import placing
+from deployer.stages import intents, placing
 from deployer.stages.run import Ran, bring_up
 from deployer.stages.target import Target
 from deployer.stages.wanted import Wanted
+
+SCALE = "scale"
 
 
 def current(target: Target) -> Run:
@@ -39,6 +41,8 @@ def scale(target: Target, changes: Sequence[str]) -> Ran:
     """Change how many processes of each type run (`web=3`, `worker+1`)."""
     run = running(target)
     counts = rules.scaled(run.formation, changes)
+    if is_relative(changes) and intents.begin(target, " ".join(["scale", *changes]), cause=SCALE).reached:
+        counts = dict(run.formation)  # it was cut off after it had been confirmed
     alone = placing.alone(target.spec(run.release))
     for kind in alone:
         if counts.get(kind, 0) > 1:
@@ -46,7 +50,12 @@ def scale(target: Target, changes: Sequence[str]) -> Ran:
                 f"{kind} may have one process in the whole target, not {counts[kind]}",
                 hint=f"`once` or `schedule` of processes.{kind} in deploy.yaml says so; say {kind}=0 or {kind}=1",
             )
-    return bring_up(target, Wanted(run.release, counts, run.stopped, alone=alone), cause="scale")
+    return bring_up(target, Wanted(run.release, counts, run.stopped, alone=alone), cause=SCALE)
+
+
+def is_relative(changes: Sequence[str]) -> bool:
+    """Whether one of these changes depends on how many processes there are."""
+    return any("=" not in change for change in changes)
 
 
 def restart(target: Target, chosen: Sequence[str]) -> Ran:

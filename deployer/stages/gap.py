@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from deployer.core import strategy
 from deployer.core.ledger import Ledger, Run
 from deployer.core.manifest import ProcessType
+from deployer.core.routing import Router
 from deployer.core.turnover import EVERYTHING
 from deployer.stages.events import WARNING, Event
 from deployer.stages.target import Target
@@ -25,7 +26,7 @@ def tell(target: Target, wanted: Wanted) -> None:
     for kind in spec.launch.processes:
         routed = bool(spec.router.kind) and kind.name == spec.router.type
         if strategy.stuck(kind, routed=routed) and _replaced(kind, running, wanted):
-            target.report(Event(WARNING, _told(kind, target.ledger, wanted.formation[kind.name])))
+            target.report(Event(WARNING, _told(kind, target.ledger, wanted.formation[kind.name], spec.router)))
 
 
 def _replaced(kind: ProcessType, running: Run, wanted: Wanted) -> bool:
@@ -36,7 +37,7 @@ def _replaced(kind: ProcessType, running: Run, wanted: Wanted) -> bool:
     return running.release != wanted.version or kind.name in again or EVERYTHING in again
 
 
-def _told(kind: ProcessType, ledger: Ledger, count: int) -> str:
+def _told(kind: ProcessType, ledger: Ledger, count: int, router: Router) -> str:
     seconds = next(_measured(ledger, kind.name), None)
     long = (
         "for a moment"
@@ -46,7 +47,13 @@ def _told(kind: ProcessType, ledger: Ledger, count: int) -> str:
         else f"for about {seconds:.0f} s"
     )
     who = kind.name if count == 1 else f"each process of {kind.name} in turn"
-    return f"{who} refuses requests {long} while it is replaced: `listen: socket` or a `router` ends that"
+    way = f"`router: {{type: {kind.name}}}`" if router.kind and router.type != kind.name else "a `router`"
+    ways = (
+        "`listen: socket` ends that"
+        if router.kind and router.type == kind.name
+        else f"`listen: socket` or {way} ends that"
+    )
+    return f"{who} refuses requests {long} while it is replaced: {ways}"
 
 
 def _measured(ledger: Ledger, kind: str) -> Iterator[float]:

@@ -14,7 +14,8 @@ from deployer.hosts.session import Session
 from deployer.hosts.ssh import Ssh
 from deployer.settings import HostSettings, Narrow, TargetSettings
 from deployer.stages.project import Project
-from deployer.stages.target import access_of, reached, remote
+from deployer.stages.target import reached
+from deployer.stages.ways import access_of, remote
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Shown:
     root: str = ""
     manager: str = ""
     sent: bool = False
+    client: str = ""  # what has logged in: paramiko or openssh
     current: str = ""
     releases: list[str] = field(default_factory=list)
     error: str = ""
@@ -72,6 +74,7 @@ def _shown(session: Session) -> Shown:
         root=found.root,
         manager=found.manager,
         sent=isinstance(host, Ssh) and host.sent_agent,
+        client=host.client if isinstance(host, Ssh) else "",
         current=look.current,
         releases=[release_name(version) for version in found.releases],
     )

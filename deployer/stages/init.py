@@ -28,7 +28,7 @@ COMMANDS = (procfile.RELEASE, procfile.CONSOLE)
 IGNORING = {b".env", b"/.env", b"*.env", b".env*", b"/.env*", b".env.*", b"**/.env"}
 
 TEMPLATE = """\
-# How this app is built, released and run.  `deploy.yaml.example` of deployer has every key.
+# How this app is built, released and run.  `deploy help deploy-yaml` has every key.
 app: {app}
 
 build:

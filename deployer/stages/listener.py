@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployer.core import wire
 from deployer.hosts.session import Session
-from deployer.stages.events import OUTPUT, WAITING, WARNING, Event, Report
+from deployer.stages.events import OUTPUT, PHASE, WAITING, WARNING, Event, Report
 
 LONGEST_LINE = 1 << 16  # bytes of output that are held back for the end of their line
 
@@ -19,6 +19,9 @@ class Listener:
         """Take one frame."""
         if kind == wire.EVENT:
             told = wire.load(payload)
+            if told["event"] == wire.PHASE:
+                self._report(Event(PHASE, told["text"], self._host, told.get("spent", 0.0), told.get("of", 0.0)))
+                return
             self._report(Event(WAITING if told["event"] == "waiting" else WARNING, told["text"], self._host))
         elif kind == wire.STDOUT:
             *lines, self._rest = (self._rest + payload).split(b"\n")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from deployer.stages.target import Target
 
 KINDS = sorted(LANGUAGES)
+ASKING = "asking the hosts what they run"
 
 
 def hosts_of(project: Project, name: str | None, *, narrow: Narrow = EVERYWHERE, report: Report) -> Hosts:
@@ -35,12 +36,27 @@ def hosts_of(project: Project, name: str | None, *, narrow: Narrow = EVERYWHERE,
 
     @cache
     def asked() -> Sequence[Offer]:
-        report(Event(STEP, "asking the hosts what they run"))
+        report(Event(STEP, ASKING))
         with reached(project, target) as fleet:
             if not fleet.sessions:
                 raise first_of(fleet.missing)
             found = [offer(session) for session in fleet.sessions]
-        report(Event(DONE, "asking the hosts what they run"))
+        report(Event(DONE, ASKING))
+        return found
+
+    return asked
+
+
+def hosts_at(target: Target) -> Hosts:
+    """How a build learns what the hosts of an open target have: in the sessions that there are, when a pack asks."""
+    if target.settings.is_local:
+        return no_hosts
+
+    @cache
+    def asked() -> Sequence[Offer]:
+        target.report(Event(STEP, ASKING))
+        found = [offer(session) for session in target.fleet.sessions]
+        target.report(Event(DONE, ASKING))
         return found
 
     return asked

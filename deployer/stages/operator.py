@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployer.agent import user
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -22,7 +24,7 @@ class Operator:
     @property
     def home(self) -> Path:
         """The caller's home, where ssh's configuration is."""
-        return Path(self.environ.get("HOME") or "/")
+        return _home(self.environ)
 
     def root(self, app: str) -> Path:
         """The local target's root, which is the store of this machine's builds too."""
@@ -38,7 +40,7 @@ def operator(
     passphrase: Callable[[str], str | None] | None = None,
 ) -> Operator:
     """The caller with the folders that the environment names."""
-    home = Path(environ.get("HOME") or "/")
+    home = _home(environ)
     return Operator(
         who=who,
         environ=environ,
@@ -48,6 +50,11 @@ def operator(
         token=token,
         passphrase=passphrase,
     )
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    given = environ.get("HOME", "")
+    return Path(given) if given.startswith("/") else user.home()
 
 
 def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:

@@ -10,9 +10,12 @@ from deployer.core.ledger import Release
 from deployer.core.manifest import Manifest
 from deployer.core.manifest import parse as parse_manifest
 from deployer.core.release import Spec
+from deployer.stages import intents
 from deployer.stages import release as release_
 from deployer.stages.run import Ran, run
 from deployer.stages.target import Target
+
+CAUSE = "rollback"
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,31 @@ def choose(target: Target, to: int | None, *, code_only: bool = False) -> Choice
     return history.rollback_target(target.ledger, to, target.present, target.crashed, code_only=code_only)
 
 
+def begin(target: Target, *, code_only: bool, expected: int | None) -> int | None:
+    """Note a bare rollback before anything is done; where it was cut off after its run, the release that it left.
+
+    `ReleaseRefused` where another release than the `expected` one is current, or was when it was asked first.
+    """
+    asked = intents.begin(target, "rollback --config-from current" if code_only else "rollback", cause=CAUSE)
+    if asked.reached and expected in (None, asked.release):
+        return asked.release
+    history.expect_current(target.ledger, expected)
+    return None
+
+
+def finish(target: Target) -> Ran:
+    """Bring up everywhere what a bare rollback has reached that was cut off."""
+    return run(target, target.ledger.current, cause=CAUSE, tidy=False)
+
+
 def rollback(target: Target, chosen: Release, *, config_from_current: bool = False) -> Ran:
     """Run an earlier release again; with `config_from_current` a new release of its build with today's config."""
     version, current = chosen.version, target.ledger.current
     if config_from_current and current is not None:
         config = release_.config_of(target, current)
-        made = release_.release(target, chosen.build, chosen.commit, cause="rollback", variables=config)
+        made = release_.release(target, chosen.build, chosen.commit, cause=CAUSE, variables=config)
         version = made.release
-    return run(target, version, cause="rollback", tidy=False)
+    return run(target, version, cause=CAUSE, tidy=False)
 
 
 def difference(target: Target, older: int, newer: int) -> Difference:

@@ -20,10 +20,17 @@ def set_maintenance(target: Target, wanted: Maintenance | None) -> list[str]:
         name = target.settings.name
         raise UsageError(
             f"no router sends anything to {target.app} on {name}: nobody else could answer in its place",
-            hint=f"give `targets.{name}` a `router` in deploy.yaml, then `deploy ship`",
+            hint=way_to_one(target),
         )
     target.report(Event(DONE, what))
     return routed
+
+
+def way_to_one(target: Target) -> str:
+    """What to do where no router has a route: deploy.yaml may have one that was never shipped."""
+    if target.settings.router.kind:
+        return f"`deploy ship` gives {target.settings.router.kind} its route: deploy.yaml has that router"
+    return f"give `targets.{target.settings.name}` a `router` in deploy.yaml, then `deploy ship`"
 
 
 def shown(target: Target) -> dict[str, requests.RouterSeen]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployer.core import formation, requests, rollout
-from deployer.core.errors import DeployError, Drift, NotFound, ReleaseCommandFailed, RunFailed
+from deployer.core.errors import DeployError, Drift, HostFailed, NotFound, ReleaseCommandFailed, RunFailed
 from deployer.core.ledger import FAILED, MOVE, SUCCEEDED
 from deployer.core.names import release_name
 from deployer.core.release import Spec
@@ -26,6 +26,7 @@ from deployer.stages.target import Target
 from deployer.stages.wanted import HostOutcome, Wanted, record
 
 LAST_LINES = 20
+KILLED = "did not stop within its stop_timeout and was killed"
 DOING = {"stop": "stopping", "start": "starting", "scale": "scaling", "restart": "restarting", MOVE: "moving"}
 
 
@@ -178,7 +179,14 @@ def _recorded(target: Target, wanted: Wanted) -> bool:
 
 def read_back(target: Target) -> None:
     """`Drift` unless every host is what the ledger says: exit code 0 is given for that alone (design, rule 4)."""
-    looked = target.ask(lambda session: session.call(requests.Look(), requests.Looked)).all()
+    answers = target.ask(lambda session: session.call(requests.Look(), requests.Looked))
+    for error in answers.failures.values():
+        if isinstance(error, HostFailed):
+            error.message = f"v{target.ledger.current} is what the ledger says; what runs is unknown: {error.message}"
+    looked = answers.all()
+    for host, seen in looked.items():
+        for risk in drift.risks(seen):
+            target.report(Event(WARNING, risk, host))
     found = {host: drift.found(target.ledger, host, seen, whole=target.whole) for host, seen in looked.items()}
     differing = {host: told for host, told in found.items() if told}
     if differing:
@@ -197,7 +205,8 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
     times = file_times.agreed(target, wanted)
 
     def prepare(session: Session) -> requests.Done:
-        return session.call(_request(target, session, wanted, attempt, cause, times=times), requests.Done, then=alone)
+        request = _request(target, session, wanted, attempt, cause, times=times)
+        return session.call(request, requests.Done, heard=Listener(target.report, session), then=alone)
 
     def get_ready(session: Session) -> requests.Done:
         with step(target.report, f"preparing {name}", session.host.name):
@@ -207,10 +216,9 @@ def _switch(target: Target, wanted: Wanted, *, attempt: str, cause: str) -> dict
         with step(target.report, f"{DOING.get(cause, 'running')} {name}", session.host.name):
             if alone:
                 prepare(session)
-            reply = session.call(requests.Switch(attempt), requests.Switched)
+            reply = session.call(requests.Switch(attempt), requests.Switched, heard=Listener(target.report, session))
         for process in reply.killed:
-            told = f"{process} did not stop within its stop_timeout and was killed"
-            target.report(Event(WARNING, told, session.host.name))
+            target.report(Event(WARNING, f"{process} {KILLED}", session.host.name))
         return reply
 
     def undo(switched: Iterable[str], failures: Mapping[str, DeployError]) -> None:

@@ -9,12 +9,17 @@ from deployer.core.errors import Drift
 from deployer.core.release import Spec
 from deployer.hosts.session import Session, pieces
 from deployer.stages import delivery
+from deployer.stages.listener import Listener
 from deployer.stages.target import Target
 
 
 def stage(target: Target, request: requests.Stage, among: Sequence[Session]) -> requests.Staged:
     """Make the release on these hosts; what the ledger calls its config and spec, the same on each."""
-    staged = target.fleet.ask(lambda session: session.call(request, requests.Staged), among).all()
+
+    def one(session: Session) -> requests.Staged:
+        return session.call(request, requests.Staged, heard=Listener(target.report, session))
+
+    staged = target.fleet.ask(one, among).all()
     for session in among:
         session.found.releases.append(request.spec.version)
     if len(set(staged.values())) > 1:

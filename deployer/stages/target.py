@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from deployer import settings as settings_
@@ -17,16 +16,14 @@ from deployer.core.secret import Secret
 from deployer.hosts.fleet import Answers, Fleet, connected, first_of
 from deployer.hosts.host import Host
 from deployer.hosts.local import NAME as LOCAL_HOST
-from deployer.hosts.local import Local
 from deployer.hosts.session import Session
-from deployer.hosts.ssh import Ssh, SshAccess
-from deployer.hosts.ssh_settings import SshSettings
 from deployer.ledger.book import READ, Book
-from deployer.settings import HostSettings, Narrow, TargetSettings
+from deployer.settings import Narrow, TargetSettings
 from deployer.stages.events import DONE, WARNING, Event, Report
 from deployer.stages.listener import Listener
 from deployer.stages.operator import Operator
 from deployer.stages.project import Project
+from deployer.stages.ways import hosts_of
 
 EVERYWHERE = Narrow()
 T = TypeVar("T")
@@ -146,48 +143,62 @@ def opened(
     report: Report,
     narrow: Narrow = EVERYWHERE,
     partial: bool = False,
+    first: Callable[[Target], None] | None = None,
+    lenient: bool = False,
 ) -> Iterator[Target]:
     """The target `name`, open; with `write` this is its one writer, or `TargetLocked` after `wait` seconds.
 
     `command` is what others are told that the holder runs: it holds no value of the config.  A host that cannot be
-    reached is `HostUnreachable`, unless the caller is content with a `partial` answer, or the user allows it.
+    reached is `HostUnreachable`, unless the caller is content with a `partial` answer, or the user allows it; `lenient`
+    is the same for whatever else may be wrong with a host.  What takes its time and changes nothing comes `first`:
+    others may write meanwhile.
     """
     target = settings_.narrowed(settings_.target(project.settings, name), narrow.hosts, narrow.limit)
     asked = claiming(project.operator, command, wait) if write else None
-    with reached(project, target, _ahead(target, asked)) as fleet:
-        _refuse_damaged(fleet)
+    with reached(project, target, _ahead(target, None if first else asked), lenient=lenient) as fleet:
+        _refuse_damaged(fleet, lenient=lenient)
         name = counting(target, fleet)
         if target.chosen:
             needed = (name, target.router.host, *target.chosen)
             fleet.missing = {host: why for host, why in fleet.missing.items() if host in needed}
         primary = _primary(fleet, name, report, stand_in=partial and not write)
         _judge_missing(fleet, report, partial=partial, allowed=narrow.allow_missing)
+        if first:
+            first(Target(project, target, fleet, Book(fleet, primary), report, narrow.allow_missing))
         key = claim(primary, asked, report) if asked else None
         book = Book(fleet, primary)
         caught_up = {}
         if asked:
             _still_counts(target, book)
             claim_copies(fleet, primary, asked, key, report)
-            caught_up = book.bring_up_to_date()
-        for host, records in caught_up.items():
-            report(Event(DONE, f"its ledger had missed {records} records", host))
+            caught_up = _brought_up_to_date(book, report)
         yield Target(project, target, fleet, book, report, narrow.allow_missing, caught_up)
 
 
+def _brought_up_to_date(book: Book, report: Report) -> dict[str, int]:
+    """How many records each host's copy of the ledger had missed; told, too."""
+    caught_up = book.bring_up_to_date()
+    for host, records in caught_up.items():
+        report(Event(DONE, f"its ledger had missed {records} records", host))
+    return caught_up
+
+
 @contextmanager
-def reached(project: Project, target: TargetSettings, ahead: Sequence[Any] = ()) -> Iterator[Fleet]:
+def reached(
+    project: Project, target: TargetSettings, ahead: Sequence[Any] = (), *, lenient: bool = False
+) -> Iterator[Fleet]:
     """Open sessions with the hosts of this command that can be reached, and with the one whose ledger counts.
 
     `ahead` is what the first of the target will be asked next (`Session.call`).
     """
-    known = _hosts(project, target)
+    known = hosts_of(project, target)
 
     def begin(session: Session) -> requests.Opened:
         then = ahead if session.host.name == known[0].name else ()
         return session.open(asked_open(project, target, session.host), then)
 
     with connected([host for host in known if _wanted(target, host.name)]) as fleet:
-        fleet.keep(fleet.ask(begin))
+        fleet.keep(fleet.ask(begin), lenient=lenient)
         name = counting(target, fleet)
         if name and name not in fleet.missing and all(session.host.name != name for session in fleet.sessions):
             host = next(host for host in known if host.name == name)
@@ -220,7 +231,10 @@ def asked_open(project: Project, target: TargetSettings, host: Host) -> requests
     )
 
 
-def _refuse_damaged(fleet: Fleet) -> None:
+def _refuse_damaged(fleet: Fleet, *, lenient: bool) -> None:
+    damaged = {s.host.name: Drift(d.message, hint=d.hint) for s in fleet.sessions if (d := s.found.damage)}
+    if lenient and len(damaged) < len(fleet.sessions):  # there is a ledger to compare the others with
+        fleet.set_aside(damaged)
     for session in fleet.sessions:
         if damage := session.found.damage:
             more = "; `deploy ledger verify` compares all copies" if len(fleet.sessions) > 1 else ""
@@ -232,7 +246,7 @@ def _primary(fleet: Fleet, name: str, report: Report, *, stand_in: bool) -> Sess
     """The session with the host whose ledger counts; with `stand_in`, where it is missing, with the newest copy."""
     try:
         return fleet.named(name)
-    except HostUnreachable as error:
+    except (HostUnreachable, Drift) as error:
         if not fleet.sessions:
             raise
         if not stand_in:
@@ -242,7 +256,8 @@ def _primary(fleet: Fleet, name: str, report: Report, *, stand_in: bool) -> Sess
             )
             raise
         copy = max(fleet.sessions, key=lambda session: session.found.seq)
-        report(Event(WARNING, f"its ledger counts, and it cannot be reached: this is {copy.host.name}'s copy", name))
+        why = "read" if isinstance(error, Drift) else "reached"
+        report(Event(WARNING, f"its ledger counts, and it cannot be {why}: this is {copy.host.name}'s copy", name))
         return copy
 
 
@@ -301,37 +316,9 @@ def _tell(session: Session, claimed: requests.Claimed, report: Report) -> None:
         report(Event(WARNING, what, session.host.name))
 
 
-def _hosts(project: Project, target: TargetSettings) -> list[Host]:
-    if target.is_local:
-        root = project.settings.folder / target.path if target.path else project.operator.root(project.settings.app)
-        return [Local(str(Path(root).absolute()), project.operator.cache)]
-    access = access_of(project, target)
-    return [remote(project, target, host, access) for host in target.hosts]
-
-
 def _wanted(target: TargetSettings, host: str) -> bool:
     """Whether a command that may be narrowed speaks with `host`.
 
     The first host's ledger is the one that counts, and a router in front of all hosts hears of every run.
     """
     return not target.chosen or host in (target.hosts[0].host, target.router.host, *target.chosen)
-
-
-def access_of(project: Project, target: TargetSettings) -> SshAccess:
-    """What the target's hosts share when they are reached over SSH."""
-    bounds = SshSettings(connect_timeout=target.ssh.connect_timeout, concurrency=target.ssh.concurrency)
-    return SshAccess(bounds, project.operator.home, project.operator.passphrase)
-
-
-def remote(project: Project, target: TargetSettings, host: HostSettings, access: SshAccess) -> Ssh:
-    """The host as it is reached over SSH."""
-    return Ssh(
-        host.host,
-        host.path or target.path,
-        project.operator.cache,
-        access,
-        app=project.settings.app,
-        user=host.user or target.user,
-        port=host.port,
-        sudo=target.sudo if host.sudo is None else host.sudo,
-    )

@@ -65,13 +65,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class HostOutcome:
-    """How the run ended on one host; `release` is what serves there now (None: nothing, or unknown)."""
+    """How the run ended on one host; `release` is what serves there now (None: nothing, or unknown).
+
+    `before`: it serves what it served before the run.
+    """
 
     host: str
     release: int | None
     ok: bool
     seconds: float
     error: str = ""
+    before: bool = False
 
 
 def record(

@@ -25,7 +25,7 @@ def followed(path: Path, lines: int, *steps) -> bytes:
         left.pop(0)()
         return False
 
-    logs.follow({"web.1": str(path)}, lines, lambda _, text: got.append(text), idle)
+    logs.follow({"web.1": str(path)}, lines, lambda _, at, text: got.append(text), idle)
     return b"".join(got)
 
 
@@ -130,7 +130,7 @@ def test_lines_arrive_whole(path):
             return False
         return True
 
-    logs.follow({1: str(path)}, 0, lambda _, text: got.append(text), idle)
+    logs.follow({1: str(path)}, 0, lambda _, at, text: got.append(text), idle)
     assert got == [b"begun\n", b"rest"]
 
 

@@ -243,3 +243,15 @@ def test_a_process_that_has_long_been_up_is_ready_whatever_happened_to_it_before
     manager.start([worker], types)
     wait_for(lambda: manager.instances()[0].restarts == 1 and time.time() - manager.instances()[0].since > 0.5)
     await_ready(manager, [worker], types, check=lambda: None)
+
+
+def test_what_is_waited_for_is_told_as_it_changes(manager, files, port):
+    types = a_release(files, 1, web(health="/up", healthy_time=0.3), program=PROGRAM, variables={"WARM": "0.5"})
+    told = []
+    timings = Timings(begun=0.0, tell=lambda text, spent, of: told.append((text, of)))
+    processes = [Process(1, "web", 1, port)]
+    manager.start(processes, types)
+    await_ready(manager, processes, types, check=lambda: None, timings=timings)
+    assert (f"web.1: waiting for an answer to GET /up on port {port} (the last one was 503)", 10.0) in told
+    assert told[-1] == ("web.1: up, checking that it stays up", 0.3)
+    assert len(set(told)) == len(told), "each once"

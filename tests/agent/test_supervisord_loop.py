@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -18,8 +19,10 @@ import pytest
 
 from deployer.agent import supervisor_conf
 from deployer.agent.layout import Layout
+from deployer.agent.managers import UP
 from deployer.agent.supervisor import Supervisor
 from deployer.agent.supervisor_client import Client
+from deployer.agent.supervisor_daemon import ERRORS
 from deployer.core.formation import Process
 
 from .managed import is_up, of_the_target, one
@@ -153,14 +156,57 @@ def test_no_process_has_a_pipe_for_its_stdin(manager, files, types):
     assert count(daemon(files), "pipe") == 1  # what it says
 
 
-def test_a_process_that_cannot_be_logged_costs_no_descriptors(manager, files, types):
+def test_a_process_that_cannot_be_logged_runs_and_what_it_says_is_counted(manager, files):
+    types = a_release(files, 1, a_type("web", "while :; do echo a line; sleep 0.1; done"))
     log = files.root / supervisor_conf.log(WEB)
-    log.mkdir()  # it cannot be opened
+    log.mkdir(parents=True)  # it cannot be opened
     manager.start([WEB], types)
-    events = files.log / "supervisord.log"
-    wait_for(lambda: events.read_text().count("spawnerr: unknown error making dispatchers") >= 2)
-    assert count(daemon(files), "pipe") == 0
+    wait_for(lambda: is_up(manager, WEB))
+    pid = one(manager, WEB).pid
     log.rmdir()
+    wait_for(lambda: log.exists() and b"a line" in log.read_bytes())
+    assert re.match(
+        rb"\n\[deployer: [1-9][0-9]* bytes of output were lost here: Is a directory\]\na line\n", log.read_bytes()
+    )
+    assert one(manager, WEB).pid == pid
+
+
+def test_a_socket_that_was_swept_away_is_made_anew_and_nothing_is_called_stopped(manager, files, types):
+    manager.start([WEB], types)
+    wait_for(lambda: is_up(manager, WEB))
+    pid, process = daemon(files), one(manager, WEB).pid
+    (files.root / supervisor_conf.SOCKET).unlink()
+    assert one(manager, WEB).state == UP
+    wait_for((files.root / supervisor_conf.SOCKET).exists)
+    manager.start([WORKER], types)
+    wait_for(lambda: is_up(manager, WEB, WORKER))
+    assert (daemon(files), one(manager, WEB).pid) == (pid, process)
+    assert (files.root / supervisor_conf.SOCKET).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_supervisord_that_ends_untold_is_started_again_until_it_can_run(manager, files, types):
+    manager.start([WEB], types)
+    wait_for(lambda: is_up(manager, WEB))
+    pid, broken = daemon(files), files.root / supervisor_conf.PROCESSES / "broken.conf"
+    broken.write_text("[program:broken]\n")
+    os.kill(pid, signal.SIGHUP)  # it reads its files anew, cannot, and ends
+    wait_for(lambda: not Path(f"/proc/{pid}").exists())
+    wait_for(lambda: b"broken" in (files.root / ERRORS).read_bytes())
+    broken.unlink()
+    wait_for(lambda: is_up(manager, WEB), 30)
+    assert daemon(files) != pid
+
+
+def test_a_supervisord_that_has_nothing_to_keep_alive_ends_and_comes_back_when_needed(manager, files, types):
+    manager.start([WEB], types)
+    manager.rest()
+    assert of_the_target(files)
+    manager.stop([WEB])
+    manager.rest()
+    wait_for(lambda: of_the_target(files) == [])
+    manager.rest()
+    assert manager.instances() == []
+    manager.start([WEB], types)
     wait_for(lambda: is_up(manager, WEB))
 
 
@@ -237,11 +283,14 @@ def test_a_flood_onto_a_full_disk_blocks_neither_the_app_nor_supervisord(small, 
         wait_for(lambda: lines.stat().st_size > written + 4000)  # more lines than a pipe and all buffers hold
         os.kill(web, signal.SIGKILL)  # supervisord says in its log that it has ended, and is started again
         wait_for(lambda: not is_up(manager, WEB))
+        wait_for(lambda: is_up(manager, WEB) and one(manager, WEB).pid != web)  # though the disk is full
         assert busy(pid, 0.5) < 1
         assert daemon(small) == pid
+        assert not os.statvfs(small.root).f_bavail
         filler.unlink()
-        wait_for(lambda: is_up(manager, WEB))
         log = small.root / supervisor_conf.log(WORKER)
         wait_for(lambda: time.time() - log.stat().st_mtime < 1)
+        lost = rb"\[deployer: [1-9][0-9]* bytes of output were lost here: No space left on device\]"
+        wait_for(lambda: any(re.search(lost, part.read_bytes()) for part in log.parent.glob(f"{log.name}*")))
     finally:
         manager.shutdown()

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from deployer.agent import choice, serve, user
-from deployer.cli import call
+from deployer.cli import caller
 from deployer.core.requests import Open
 
 NOBODY_KNOWN = 54321
@@ -40,5 +40,5 @@ def test_its_number_is_its_name_and_home_what_the_environment_says():
     assert told_by_nobody(user.name) == "'54321'"
     assert told_by_nobody(lambda: str(user.home())) == "'/srv/someone'"
     assert told_by_nobody(lambda: str(serve.root_of(Open("shop", "local", "here", "~/a")))) == "'/srv/someone/a'"
-    assert told_by_nobody(call._who).startswith("'54321@")
+    assert told_by_nobody(lambda: caller.who({})).startswith("'54321@")
     assert "KeyError" not in told_by_nobody(choice.hindrance)

@@ -176,3 +176,17 @@ def test_what_a_partial_clone_lacks_comes_with_what_the_hint_says(repository, tm
     assert command[:2] == ["git", "fetch"]
     cloned.git(*command[1:])
     assert contents(tmp_path / "store", made(cloned, tmp_path / "store"))["big/one"] == b"2"
+
+
+def test_what_a_shallow_clone_cannot_know_is_said_with_the_command_that_brings_it(repository, tmp_path):
+    first = repository.commit("First", a="1")
+    repository.git("tag", "v1.1")
+    repository.commit("Second", a="2")
+    clone = tmp_path / "clone"
+    repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", str(clone))
+    source = find(clone)
+    for ref in ("v1.1", "HEAD~1", first):
+        with pytest.raises(NotFound, match="shallow clone") as failure:
+            source.commit(ref)
+    Repository(clone).git(*failure.value.hint.split("`")[1].split()[1:])
+    assert {source.commit(ref).id for ref in ("v1.1", "HEAD~1", first)} == {first}

@@ -82,7 +82,7 @@ class Terminal:
         return bool(part)
 
 
-def on_a_terminal(script, **environ):
-    terminal = Terminal([sys.executable, "-c", script], **environ)
+def on_a_terminal(script, *, columns=80, **environ):
+    terminal = Terminal([sys.executable, "-c", script], columns=columns, **environ)
     code = terminal.end()
     return code, terminal.shown

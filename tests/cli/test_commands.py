@@ -189,6 +189,8 @@ def test_a_one_off_command_has_the_streams_the_environment_and_the_exit_code(sho
     assert done.returncode == 7
     assert re.fullmatch(r"in\nhello there v\d+\n", done.stdout)
     assert done.stderr == "wrong\n"
+    odd = shop("--json", "exec", "--", "sh", "-c", "printf '\\377\\303\\251'").stdout
+    assert json.loads(odd)["stdout"].encode("utf-8", "surrogateescape") == b"\xff\xc3\xa9"  # not one byte is lost
     kept = shop("--json", "exec", "--", "sh", "-c", "echo out; exit 3")
     assert (kept.returncode, json.loads(kept.stdout)["stdout"]) == (3, "out\n")
     assert shop("exec", "no-such-command").returncode == 3
@@ -255,7 +257,8 @@ def test_a_rollback_says_first_what_it_will_change(shop):
     done = shop("rollback")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{current}\n"
-    assert f"from {shipped.stdout.strip()} back to {current} (commit " in done.stderr
+    told = f"tiny → local · rollback {shipped.stdout.strip()} → {current} · commit "
+    assert done.stderr.startswith(told), done.stderr
     assert shop.json("run", shipped.stdout.strip())["outcome"] == "succeeded"
     told = shop("diff", current)
     assert "Say another" in told.stdout
@@ -346,7 +349,7 @@ def test_a_tool_that_is_missing_is_told_with_what_to_do(tmp_path):
 def test_quiet_leaves_the_answer_alone(shop):
     done = shop("-q", "restart", "web", "--json")
     assert done.returncode == 0
-    assert all(line.startswith("warning: web refuses requests") for line in done.stderr.splitlines())
+    assert all(line.startswith("warning: web refuses requests") for line in done.stderr.splitlines()), done.stderr
     assert json.loads(done.stdout)["outcome"] == "succeeded"
 
 

@@ -23,6 +23,11 @@ _blocks = itertools.count()
 @pytest.fixture
 def port():
     """The first of a hundred ports that no other test has."""
+    return port_of_its_own()
+
+
+def port_of_its_own():
+    """The first of a hundred ports that no other test has, for an app that several tests share."""
     while True:
         first = (
             10000 + (os.getpid() * 13 + next(_blocks)) % 220 * 100

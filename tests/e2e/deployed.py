@@ -128,7 +128,7 @@ class Deployed:
         """What `status` and `verify` would complain of; asked in this process, which is quicker."""
         where = operator(self.environ, who="test", now=lambda: "", token=lambda: "")
         with opened(project(self.folder, where), "local", command="test", write=False, report=silent) as target:
-            told = [text for host in view.status(target) for text in host.drift]
+            told = [text for host in view.status(target) for text in (*host.drift, host.error) if text]
             return told + [problem for one in view.verify(target) for problem in one.problems]
 
     def current(self) -> str:

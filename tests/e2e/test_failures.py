@@ -204,3 +204,18 @@ def test_a_release_that_cannot_come_up_interrupts_nobody(deployed, tiny, behavio
     assert deployed.get("/pid") == pid
     assert deployed.processes() == {"web.1": "up", "worker.1": "up"}
     assert "v2" in deployed.deploy("logs", "--release", "v2", "web.0")
+
+
+def test_a_folder_of_somebody_else_s_where_current_would_be_is_refused_before_anything(deployed, tiny, tmp_path):
+    place = tmp_path / "srv"
+    (place / "current" / "public").mkdir(parents=True)
+    tiny.settings((tiny.folder / "deploy.yaml").read_text() + f"targets:\n  local: {{path: {place}}}\n")
+    deployed.place = place
+    refused = deployed.run("config", "set", "A=1")
+    assert refused.code == 20
+    assert f"{place}/current is a folder that deployer did not make" in refused.err
+    assert sorted(os.listdir(place)) == ["agent", "current"]
+    command = next(part for part in refused.err.split("`") if part.startswith("mv ")).split()
+    os.rename(*command[1:])
+    deployed.deploy("config", "set", "A=1")
+    assert (place / "current.before" / "public").is_dir()

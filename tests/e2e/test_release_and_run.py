@@ -1,5 +1,6 @@
 """Build, release, run, rollback: what a user types, and what is true afterwards."""
 
+import json
 import os
 import stat
 
@@ -254,11 +255,15 @@ def test_an_interrupted_run_is_undone_before_the_command_ends(deployed, tiny, si
     tiny.say("good")
     deployed.deploy("ship")
     tiny.behave(web="never-bind")
-    process = deployed.start("ship")
+    process = deployed.start("ship", "--json")
     eventually((deployed.root / "run" / "pending").exists, what="the switch")
     subprocess.run(["kill", signal, str(process.pid)], check=True)
-    process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
+    told = json.loads(out)["error"]
+    assert told["hosts"] == [{"host": "local", "release": "v1", "ok": True}]
+    assert told["details"]["releases"] == ["v2"]
+    assert f"interrupted: build {told['details']['build']} was made, v2 was released; v1 serves" in err
     assert deployed.current() == "v1"
     assert deployed.get("/").strip() == "good"
     assert deployed.differences() == []

@@ -147,7 +147,8 @@ class Fleet(Deployed):
         """What `status` and `verify` would complain of, whatever the host; asked in this process."""
         where = operator(self.environ, who="test", now=lambda: "", token=lambda: "")
         with opened(project(self.folder, where), TARGET, command="test", write=False, report=silent) as target:
-            told = [f"{host.host}: {text}" for host in view.status(target) for text in host.drift]
+            seen = view.status(target)
+            told = [f"{host.host}: {text}" for host in seen for text in (*host.drift, host.error) if text]
             return told + [f"{one.host}: {text}" for one in view.verify(target) for text in one.problems]
 
     def lose(self, name: str) -> None:

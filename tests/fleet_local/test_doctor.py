@@ -83,11 +83,28 @@ def test_a_ledger_that_is_damaged_is_a_finding_and_stops_no_other(shipped):
     record.write_bytes(kept[:-20] + b"altered by hand   }\n")
     try:
         findings = shipped.json("doctor", code=20)["findings"]
+        states, status = shipped.json("ps", code=50)["processes"], shipped.json("status", code=50)
     finally:
         record.write_bytes(kept)
         record.chmod(0o444)
     assert [(one["where"], one["name"]) for one in findings if not one["ok"]] == [("web2", "ledger")]
     assert "disk" in of(findings, "web2")
+    assert {one["host"]: one["state"] for one in states} == {"web1": "up", "web2": "unknown", "web3": "up"}
+    assert {one["host"]: bool(one["error"]) for one in status["hosts"]} == {"web1": False, "web2": True, "web3": False}
+
+
+def test_whatever_is_wrong_with_a_host_is_a_row_and_not_the_end_of_the_table(shipped):
+    wrong = shipped.of("web2") / "run" / "pending"
+    wrong.mkdir()
+    try:
+        states, status = shipped.json("ps", code=40)["processes"], shipped.run("status")
+    finally:
+        wrong.rmdir()
+    assert {one["host"]: one["state"] for one in states} == {"web1": "up", "web2": "unknown", "web3": "up"}
+    assert status.code == 40
+    rows = {line.split()[0]: line for line in status.out.splitlines()}
+    assert "worker.1 up" in rows["web3"]
+    assert "pending" in rows["web2"], "the row says what it is"
 
 
 def test_the_page_on_documents_names_what_a_finding_has(shipped):

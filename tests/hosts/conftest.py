@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from deployer.hosts.local import Local
@@ -6,13 +8,14 @@ from deployer.hosts.ssh_settings import SshSettings
 from tests.ssh.server import Sshd
 
 QUICK = SshSettings(connect_timeout=3, login_timeout=15, silence=10)
+BY_PROGRAM = SshSettings(connect_timeout=3, login_timeout=15, silence=10, client="openssh")
 
 
 class Reached:
     """A way of reaching hosts, and what a test must know of the machine at its end."""
 
-    def __init__(self, name, folder, sshd=None, home=None):
-        self.name, self.folder, self.sshd, self.home = name, folder, sshd, home
+    def __init__(self, name, folder, sshd=None, home=None, settings=QUICK):
+        self.name, self.folder, self.sshd, self.home, self.settings = name, folder, sshd, home, settings
         self.root = folder / "root"
 
     def host(self, root=None, **more):
@@ -20,7 +23,7 @@ class Reached:
         root = str(self.root if root is None else root)
         if self.sshd is None:
             return Local(root, self.folder / "cache")
-        access = more.pop("access", None) or SshAccess(QUICK, self.home, more.pop("ask", None))
+        access = more.pop("access", None) or SshAccess(self.settings, self.home, more.pop("ask", None))
         return Ssh(self.name, root, self.folder / "cache", access, app="shop", **more)
 
 
@@ -42,9 +45,18 @@ def over_ssh(tmp_path, operator):
         yield Reached("web1", tmp_path, sshd, operator)
 
 
-@pytest.fixture(params=["local", "ssh"])
+@pytest.fixture
+def over_openssh(over_ssh):
+    """The same by the ssh program."""
+    if not shutil.which("ssh"):
+        pytest.skip("not installed: ssh")
+    over_ssh.settings = BY_PROGRAM
+    return over_ssh
+
+
+@pytest.fixture(params=["local", "ssh", "openssh"])
 def reached(request, tmp_path):
     """Every way of reaching a host."""
     if request.param == "local":
         return Reached("local", tmp_path)
-    return request.getfixturevalue("over_ssh")
+    return request.getfixturevalue(f"over_{request.param}")

@@ -123,7 +123,7 @@ def test_what_is_there_is_shown(typed):
     assert (two["host"], two["root"], two["agent"]) == ("web2", f"{typed.folder}/two", "sent")
     assert one["address"] == f"{typed.sshd.user}@127.0.0.1:{typed.sshd.port}"
     assert one["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert (one["current"], one["releases"], one["error"]) == (None, [], None)
+    assert (one["current"], one["releases"], one["error"], one["client"]) == (None, [], None, "paramiko")
     (again,) = json.loads(typed("host", "show", "web2", "--json").stdout)["hosts"]
     assert (again["host"], again["agent"]) == ("web2", "present")
 

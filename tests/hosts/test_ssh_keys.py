@@ -3,6 +3,8 @@
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from deployer.core.errors import HostUnreachable
 from deployer.hosts.ssh import SshAccess
 from tests.hosts.conftest import QUICK
 from tests.ssh.server import keygen
+from tests.ssh.token import Token
 
 
 class Asked:
@@ -140,10 +143,87 @@ def test_a_certificate_beside_the_key_lets_in(over_ssh, tmp_path):
     logs_in(over_ssh)
 
 
+@pytest.mark.parametrize(("kind", "passphrase"), [("rsa", ""), ("ecdsa", ""), ("rsa", "sesame")])
+def test_a_key_as_openssl_and_clouds_write_it(over_ssh, tmp_path, kind, passphrase):
+    key = keygen(tmp_path / "cloud", kind=kind)
+    line = ["ssh-keygen", "-q", "-p", "-N", passphrase, "-m", "PKCS8", "-f", str(key)]
+    subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+    assert key.read_text().startswith(f"-----BEGIN {'ENCRYPTED ' if passphrase else ''}PRIVATE KEY-----")
+    over_ssh.sshd.authorize(key)
+    configure(over_ssh, f"IdentityFile {key}")
+    logs_in(over_ssh, Asked("wrong", passphrase))
+
+
+def certificate(over_ssh, key, to):
+    """A user's certificate of `key`, the only way in; not beside its key."""
+    authority = keygen(to.parent / "authority")
+    line = ["ssh-keygen", "-q", "-s", str(authority), "-I", "me", "-n", over_ssh.sshd.user, f"{key}.pub"]
+    subprocess.run(line, check=True)
+    os.rename(f"{key}-cert.pub", to)
+    (over_ssh.sshd.folder / "authorized_keys").write_text(f"cert-authority {Path(f'{authority}.pub').read_text()}")
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_a_certificate_that_is_named_lets_in(over_ssh, tmp_path, kind):
+    key = keygen(tmp_path / "mine", kind=kind)
+    certificate(over_ssh, key, tmp_path / "signed.pub")
+    configure(over_ssh, f"IdentityFile {key}", f"CertificateFile {tmp_path}/signed.pub")
+    logs_in(over_ssh)
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_a_certificate_of_a_key_in_the_agent_lets_in(over_ssh, ssh_agent, tmp_path, kind):
+    key = keygen(tmp_path / "held", kind=kind)
+    certificate(over_ssh, key, tmp_path / "signed.pub")
+    ssh_agent(key)
+    configure(over_ssh, f"CertificateFile {tmp_path}/signed.pub")
+    logs_in(over_ssh)
+
+
+def test_a_certificate_in_the_agent_lets_in(over_ssh, ssh_agent, tmp_path):
+    key = keygen(tmp_path / "held")
+    certificate(over_ssh, key, tmp_path / "held-cert.pub")
+    ssh_agent(key)  # and its certificate with it, as `step` and `vault` do
+    configure(over_ssh)
+    logs_in(over_ssh)
+
+
+def test_the_agent_that_is_named_is_asked(over_ssh, ssh_agent, tmp_path, monkeypatch):
+    key = keygen(tmp_path / "held")
+    over_ssh.sshd.authorize(key)
+    ssh_agent(key)
+    path = os.environ["SSH_AUTH_SOCK"]
+    monkeypatch.setenv("SSH_AUTH_SOCK", f"{tmp_path}/another")
+    configure(over_ssh, f'IdentityAgent "{path}"')
+    logs_in(over_ssh)
+
+
+def test_a_public_key_may_be_named_whose_private_one_the_agent_has(over_ssh, ssh_agent, tmp_path):
+    key = keygen(tmp_path / "mine")
+    over_ssh.sshd.authorize(key)
+    ssh_agent(key)
+    key.rename(tmp_path / "elsewhere")
+    configure(over_ssh, f"IdentityFile {key}.pub", "IdentitiesOnly yes")
+    logs_in(over_ssh)
+    subprocess.run(["ssh-add", "-q", "-D"], check=True)
+    with pytest.raises(HostUnreachable, match="it is a public key, and the agent does not have its private one"):
+        over_ssh.host().start()
+
+
+@pytest.mark.parametrize("client", ["auto", "openssh"])
+def test_a_security_key_in_the_agent_lets_in(over_ssh, tmp_path, client):
+    with Token(tmp_path / "token") as token:
+        over_ssh.sshd.authorize(token.key)
+        configure(over_ssh, f"IdentityAgent {token.path}", f"IdentityFile {token.key}")
+        over_ssh.settings = replace(QUICK, client=client)
+        logs_in(over_ssh)
+        assert token.signed == 1
+
+
 def test_a_key_that_cannot_be_read_is_named(over_ssh, tmp_path):
     (tmp_path / "odd").write_text("no key")
     configure(over_ssh, f"IdentityFile {tmp_path}/odd", f"IdentityFile {tmp_path}/missing")
     with pytest.raises(HostUnreachable) as told:
         over_ssh.host().start()
-    assert f"{tmp_path}/odd: it cannot be read" in told.value.message
+    assert f"{tmp_path}/odd: it is no private key" in told.value.message
     assert f"{tmp_path}/missing: No such file or directory" in told.value.message

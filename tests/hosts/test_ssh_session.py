@@ -101,7 +101,7 @@ os.write(1, ("%d %s" % (size, digest.hexdigest())).encode())
 
 def running(reached, command, settings=None):
     access = SshAccess(settings or SshSettings(), reached.home)
-    return opened(access.logins, access.logins.routes.to("web1"), command)
+    return opened(access.logins, access.routes.to("web1"), command)
 
 
 @pytest.mark.parametrize("options", [[], ["RekeyLimit 16M"]], ids=["", "rekeying"])

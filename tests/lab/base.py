@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .programs import LabError, call
 
+KEYRINGS = Path("/usr/share/keyrings")  # of all suites that this machine knows, also of newer ones than its own
 SETUP = Path(__file__).with_name("base.sh")
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd"),
@@ -51,6 +52,7 @@ def _packages(suite: str) -> tuple[str, ...]:
 def _make(suite: str, into: Path) -> None:
     call(
         *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(_packages(suite))}"),
+        *([f"--keyring={KEYRINGS}"] if KEYRINGS.is_dir() else []),
         f"--customize-hook=chroot \"$1\" sh -eu < '{SETUP}'",
         *(suite, into, _mirror()),
         timeout=600,

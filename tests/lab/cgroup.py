@@ -70,7 +70,16 @@ class Group:
 
     def remove(self) -> None:
         """Remove the group, when nothing runs in it any more."""
-        for folder in sorted((p for p in self.path.rglob("*") if p.is_dir()), reverse=True):
-            folder.rmdir()
-        with contextlib.suppress(FileNotFoundError):
+        wait_until(self._removed, f"{self.path.name}: its control group goes away", timeout=30)
+
+    def _removed(self) -> bool:
+        """Whether it is gone: the kernel lets go of a group a moment after its last process has died."""
+        try:
+            for folder in sorted((p for p in self.path.rglob("*") if p.is_dir()), reverse=True):
+                folder.rmdir()
             self.path.rmdir()
+        except FileNotFoundError:
+            return not self.path.exists()
+        except OSError:  # busy yet
+            return False
+        return True

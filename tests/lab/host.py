@@ -103,6 +103,7 @@ class Host:
         """Kill all of its processes at once: nothing in it is told.  What it wrote to its disk stays."""
         self.group.kill()
         self.group.wait_for_the_end()
+        self.group.remove()  # what the killed systemd left in it would be taken for running services at the next boot
         self._wait_for_the_wire()
 
     def power_off(self) -> None:

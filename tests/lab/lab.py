@@ -109,7 +109,8 @@ class Lab:
     def hosts(self, count: int, *, suite: str = "bookworm") -> list[Host]:
         """The first `count` hosts of a Debian suite: made if they are new, booted if they are off.
 
-        bookworm has Python 3.11, and its hosts are web1, web2, …; bullseye has Python 3.9: old1, old2, …
+        bookworm has Python 3.11, and its hosts are web1, web2, …; bullseye has Python 3.9: old1, old2, …; trixie has
+        Python 3.13 and systemd 257: new1, new2, …
         """
         if not 0 < count <= MOST:
             raise LabError(f"{count} hosts: from 1 to {MOST} can be had")

@@ -21,7 +21,7 @@ def web1(lab):
     return lab.fresh_hosts(1)[0]
 
 
-@pytest.mark.parametrize("suite", ["bookworm", "bullseye"])
+@pytest.mark.parametrize("suite", ["bookworm", "bullseye", "trixie"])
 def test_a_host_runs_systemd_and_nothing_in_it_has_failed(lab, suite):
     [host] = lab.fresh_hosts(1, suite=suite)
     assert host.run("cat /proc/1/comm").stdout == "systemd\n"

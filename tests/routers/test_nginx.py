@@ -111,3 +111,18 @@ def test_a_root_that_nginx_cannot_be_told_of_is_refused(program, tmp_path):
     message, hint = router_of(root, program.router()).hindrance()
     assert "dollar$" in message
     assert "path" in hint
+
+
+def test_where_it_does_not_run_its_own_words_say_why_and_nothing_that_just_failed_is_advised(program, router):
+    program.stop()
+    kept = program.file.read_text()
+    program.file.write_text(kept.replace("http {", "http {\n    listening on;"))
+    problem, hint = router.hindrance()
+    assert "[emerg]" in problem
+    assert "listening" in problem
+    assert "enable" not in hint
+    assert "nginx -t" in hint
+    program.file.write_text(kept)
+    problem, hint = router.hindrance()
+    assert "[emerg]" not in problem
+    assert hint

@@ -78,7 +78,7 @@ def test_every_default_on_the_page_is_the_program_s_own():
         + "targets:\n  production:\n    hosts: [a]\n"
         + "".join(f"    {name}: {default(name)}\n" for name in ("keep", "sudo", "manager", "confirm_timeout"))
         + f"    rollout: {{batch: {default('rollout.batch')}, pause: {default('rollout.pause')}}}\n"
-        + f"    ssh: {{concurrency: {default('ssh.concurrency')}, connect_timeout: {default('ssh.connect_timeout')}}}\n"
+        + f"    ssh: {{concurrency: {default('ssh.concurrency')}, client: {default('ssh.client')}}}\n"
         + "processes:\n  web:\n"
         + "".join(
             f"    {name}: {KEYS[f'processes.*.{name}'].default}\n"

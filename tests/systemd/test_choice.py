@@ -41,6 +41,8 @@ def test_without_lingering_it_is_the_embedded_one_or_nothing(deployed):
     assert "loginctl enable-linger deploy" in refused.err
     deployed.settings(manager="auto")
     deployed.tiny.say("embedded")
-    deployed.deploy("ship")
+    shipped = deployed.run("ship")
+    assert shipped.code == 0
+    assert "lingering is off for deploy: nothing starts this when the host boots" in shipped.err
     deployed.serves("embedded")
     assert (deployed.place_seen / "run/supervisord.pid").exists()

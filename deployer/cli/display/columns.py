@@ -3,28 +3,114 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from deployer.cli.display.visible import one_line
 
 GAP = "  "
-NARROWEST = 8
+BETWEEN = " · "
+NARROWEST = 8  # columns of what is cut
+MOST_BROKEN = 3  # lines that a cell is broken into, or about that
 
 
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, first: Sequence[str] = ()
 ) -> list[str]:
-    """The lines of a table; where it is wider than `width`, its widest columns are cut, an ellipsis at their end.
+    """The lines of a table that fits `width`: see `laid_out`."""
+    return [line.text for line in laid_out(head, rows, width, first)]
 
-    `first` names columns that are cut before all others.
+
+class Line(NamedTuple):
+    """A line of a table: that of a row, by its number, or of the head (-1); a `title` stands out."""
+
+    text: str
+    row: int
+    title: bool = False
+
+
+def laid_out(
+    head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, first: Sequence[str] = ()
+) -> list[Line]:
+    """The lines of a table, and which row each belongs to.
+
+    Where it is wider than `width`, the columns that `first` names are cut, an ellipsis at their end; then the widest
+    are broken between words.  Nothing else is cut: where that is not enough, each row is a paragraph of its own.
     """
     cells = [list(head), *([one_line(cell) for cell in row] for row in rows)]
-    widths = [max(cells_of(row[column]) for row in cells) for column in range(len(head))]
+    widths = natural(cells)
     if width is not None:
         room = width - len(GAP) * (len(widths) - 1)
-        widths = _narrowed(widths, room, [head.index(name) for name in first if name in head])
-        widths = _narrowed(widths, room, range(len(widths)))
-    return [GAP.join(_fitted(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in cells]
+        shortened = [head.index(name) for name in first if name in head]
+        others = [column for column in range(len(head)) if column not in shortened]
+        widths = _narrowed(widths, room, dict.fromkeys(shortened, NARROWEST))
+        widths = _narrowed(widths, room, {at: _least([row[at] for row in cells]) for at in others})
+        if sum(widths) > room:
+            return _paragraphs(head, cells[1:], width)
+    cutting = [name in first for name in head]
+    lines = [Line(line, at) for at, row in enumerate(cells[1:]) for line in _row(row, widths, first=cutting)]
+    return [*(Line(line, -1, title=True) for line in _row(cells[0], widths, first=cutting)), *lines]
+
+
+def natural(cells: Sequence[Sequence[str]]) -> list[int]:
+    """How wide each column is where nothing is cut."""
+    return [max(cells_of(row[column]) for row in cells) for column in range(len(cells[0]))]
+
+
+def _least(cells: Sequence[str]) -> int:
+    """How narrow a column may be whose cells are broken between words: no word is cut, no cell takes many lines."""
+    longest = max((cells_of(word) for cell in cells for word in cell.split()), default=0)
+    return max(longest, -(-max(map(cells_of, cells)) // MOST_BROKEN))
+
+
+def _row(row: Sequence[str], widths: Sequence[int], *, first: Sequence[bool]) -> list[str]:
+    """One row in as many lines as its longest cell takes."""
+    broken = [
+        [cut(cell, size)] if short else _broken(cell, size, indent="")
+        for cell, size, short in zip(row, widths, first, strict=True)
+    ]
+    height = max(map(len, broken))
+    filled = [[*lines, *[""] * (height - len(lines))] for lines in broken]
+    return [
+        GAP.join(_fitted(lines[at], size) for lines, size in zip(filled, widths, strict=True)).rstrip()
+        for at in range(height)
+    ]
+
+
+def _paragraphs(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[Line]:
+    """Each row by itself: its first cell, and below it what the others are."""
+    lines: list[Line] = []
+    for at, row in enumerate(rows):
+        lines.append(Line(row[0], at, title=True))
+        told = [f"{name} {cell}" for name, cell in zip(head[1:], row[1:], strict=True) if cell]
+        lines += [Line(f"  {line}", at) for line in wrapped(told, width - 2, indent="") if line]
+    return lines
+
+
+def wrapped(parts: Sequence[str], width: int | None, indent: str = "  ") -> list[str]:
+    """`a · b · c` in one line, or where it is wider than `width` in more: broken between parts, else between words."""
+    lines = [""]
+    for part in filter(None, parts):
+        joined = f"{lines[-1]}{BETWEEN}{one_line(part)}" if lines[-1] else one_line(part)
+        if width is None or cells_of(joined) <= width or not lines[-1]:
+            lines[-1] = joined
+        else:
+            lines.append(f"{indent}{one_line(part)}")
+    return [short for line in lines for short in _broken(line, width)]
+
+
+def _broken(line: str, width: int | None, indent: str = "  ") -> list[str]:
+    """A line between words; a word that is longer than the terminal stays whole, for it may be a URL."""
+    if width is None or cells_of(line) <= width:
+        return [line]
+    lines, last = [], "  " if line.startswith("  ") else ""
+    for word in line.split():
+        longer = f"{last} {word}" if last.strip() else f"{last}{word}"
+        if last.strip() and cells_of(longer) > width:
+            lines.append(last)
+            longer = f"{indent}{word}"
+        last = longer
+    return [*lines, last]
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> list[str]:
@@ -49,13 +135,14 @@ def cut(text: str, width: int) -> str:
     return text + "…"
 
 
-def _narrowed(widths: list[int], room: int, which: Sequence[int]) -> list[int]:
+def _narrowed(widths: list[int], room: int, least: Mapping[int, int]) -> list[int]:
+    """`widths` with the widest columns of `least` narrowed until all fit `room`, none below what it says."""
     narrowed = list(widths)
-    while sum(narrowed) > room and which:
-        widest = max(which, key=lambda column: narrowed[column])
-        if narrowed[widest] <= NARROWEST:
+    while sum(narrowed) > room:
+        wide = [column for column in least if narrowed[column] > least[column]]
+        if not wide:
             break
-        narrowed[widest] -= 1
+        narrowed[max(wide, key=lambda column: narrowed[column])] -= 1
     return narrowed
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deployer.cli.display.columns import cells_of, cut
+from deployer.cli.display.columns import cells_of, cut, wrapped
 from deployer.cli.display.times import took
 from deployer.cli.display.visible import one_line
 
+INDENT = "  "  # before what a step waits for
 LONGEST_NAME = 30  # columns of a host's name
 TURNS = 8  # of the spinner in a second
 
@@ -21,6 +22,20 @@ class Step:
     began: float
     ended: float | None = None
     failed: bool = False
+    phase: str = ""  # what it waits for,
+    since: float = 0.0  # since when,
+    of: float = 0.0  # for how many seconds at most; 0: nobody knows
+
+    def waits(self, now: float) -> str:
+        """`web.1: waiting for an answer to GET /up on port 8000, 12 of 60 s`; '' where it waits for nothing."""
+        return f"{one_line(self.phase)}, {self.count(now)}" if self.phase and self.ended is None else ""
+
+    def count(self, now: float) -> str:
+        """`12 of 60 s`; how long it takes or took as a whole where it waits for nothing."""
+        if not self.phase or self.ended is not None:
+            return took((now if self.ended is None else self.ended) - self.began)
+        spent = max(int(now - self.since), 0)
+        return f"{min(spent, int(self.of))} of {self.of:g} s" if self.of else f"{spent} s"
 
 
 @dataclass(frozen=True)
@@ -53,28 +68,52 @@ def live(
     open_ = [step for step in steps.values() if step.ended is None]
     if len(hosts) < 2:
         newest = sorted(open_, key=lambda step: step.began)[-1:]
-        return [(step, _line(step, f"{one_line(step.text)} ...", marks, now, width)) for step in newest]
+        head = [
+            (step, _line(step, f"{one_line(step.text)} ...", marks, now, width, count=took(now - step.began)))
+            for step in newest
+        ]
+        waits = [(step, line) for step in newest for line in wrapped([step.waits(now)], width - len(INDENT))]
+        return head + [(step, cut(f"{INDENT}{line}", width)) for step, line in waits if line][: height - len(head)]
     own = [
         (step, _line(step, f"{one_line(step.text)} ...", marks, now, width)) for step in open_ if steps.get("") is step
     ]
     named = {host: steps[host] for host in dict.fromkeys((*hosts, *steps)) if host and host in steps}
-    size = min(max(map(cells_of, named), default=0), LONGEST_NAME)
     room = height - len(own)
     shown = list(named)
     if len(shown) > room:
         shown = [host for host in named if named[host].ended is None or named[host].failed][: max(room - 1, 0)]
-    lines = [(named[host], _line(named[host], _of(host, named[host], size), marks, now, width)) for host in shown]
+    names = _names(list(named), brief=any(_wider(host, named[host], now, width) for host in named))
+    lines: list[tuple[Step, str]] = []
+    for host in shown:
+        step = named[host]
+        below = wrapped([step.waits(now)], width - 2 * len(INDENT)) if _wider(names[host], step, now, width) else []
+        if not step.waits(now) or len(below) * len(shown) > room - len(shown):
+            below = []
+        doing = one_line(step.text if below or not step.waits(now) else f"{step.phase},")
+        count = took(now - step.began) if below else step.count(now)
+        lines.append((step, _line(step, f"{names[host]}  {doing}", marks, now, width, count=count)))
+        lines += [(step, cut(f"{INDENT * 2}{line}", width)) for line in below]  # what does not fit behind the name
     return own + lines + ([_count(named, len(hosts))] if len(shown) < len(named) else [])
 
 
-def _of(host: str, step: Step, size: int) -> str:
-    name = cut(one_line(host), size)
-    return f"{name}{' ' * (size - cells_of(name))}  {one_line(step.text)}"
+def _names(hosts: Sequence[str], *, brief: bool) -> dict[str, str]:
+    """How hosts are called here, all as wide; with `brief` without the domain that all of them have."""
+    domains = {host.partition(".")[2] for host in hosts}
+    short = brief and len(domains) == 1 and not hosts[0].replace(".", "").isdecimal()
+    named = {host: cut(one_line(host.partition(".")[0] if short else host), LONGEST_NAME) for host in hosts}
+    size = max(map(cells_of, named.values()), default=0)
+    return {host: f"{name}{' ' * (size - cells_of(name))}" for host, name in named.items()}
 
 
-def _line(step: Step, words: str, marks: Marks, now: float, width: int) -> str:
-    elapsed = took((now if step.ended is None else step.ended) - step.began)
-    return f"{cut(f'{marks.of(step, now)} {words}', max(width - len(elapsed) - 2, 1))} {elapsed}"
+def _wider(name: str, step: Step, now: float, width: int) -> bool:
+    """Whether the line of a host is wider than the terminal."""
+    waits = f", {step.count(now)}" if step.waits(now) else f" {step.count(now)}"
+    return cells_of(f"x {name}  {one_line(step.phase or step.text)}{waits}") > width
+
+
+def _line(step: Step, words: str, marks: Marks, now: float, width: int, *, count: str = "") -> str:
+    count = count or step.count(now)
+    return f"{cut(f'{marks.of(step, now)} {words}', max(width - len(count) - 2, 1))} {count}"
 
 
 def _count(named: Mapping[str, Step], total: int) -> tuple[Step, str]:

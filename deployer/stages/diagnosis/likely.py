@@ -18,6 +18,8 @@ LARGEST = 1_000_000  # bytes of a file that is read
 
 def cause(target: Target, version: int, failed: DeployError) -> str:
     """The failure's hint, with what is likely to be its cause before it."""
+    if "port_held" in failed.details:  # it is known, and the app's own words would blame the app
+        return failed.hint
     told = advice(f"{failed.output}\n{failed.message}", TABLE, _facts(target, version))
     return before(told, failed.hint)
 

@@ -1,4 +1,4 @@
-"""systemd 247 and Python 3.9, which Debian 11 has, are enough."""
+"""What Debian 11 has (systemd 247, Python 3.9) is enough, and what Debian 13 has (257, 3.13) is understood."""
 
 import pytest
 
@@ -9,11 +9,14 @@ from .test_boot import one_release_runs
 
 
 @pytest.mark.parametrize("user", ["root", "deploy"])
-def test_an_app_is_deployed_logged_hardened_and_booted(lab, tmp_path, user):
-    host = lab.fresh_hosts(1, suite="bullseye")[0]
+@pytest.mark.parametrize("suite", ["bullseye", "trixie"])
+def test_an_app_is_deployed_logged_hardened_and_booted(lab, tmp_path, suite, user):
+    host = lab.fresh_hosts(1, suite=suite)[0]
     one = OneHost(lab, host, tmp_path, user)
     one.tiny.settings((one.folder / "deploy.yaml").read_text().replace("web1", host.name))
     one.tiny.say("first")
+    found = {found["name"]: found for found in one.json("doctor")["findings"] if found["where"] == host.name}
+    assert found["process manager"]["found"] == "systemd, from the first run on"
     one.deploy("ship")
     one_release_runs(one, "first")
     assert "listens on 7000" in one.deploy("logs", "web.1")

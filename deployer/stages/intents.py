@@ -1,0 +1,20 @@
+"""Intents: bind a relative command to what it goes on from, so that the same command again finishes it."""
+
+from __future__ import annotations
+
+from deployer.core import requests
+from deployer.core.errors import DeployError
+from deployer.stages.target import Target
+
+
+def begin(target: Target, command: str, *, cause: str) -> requests.Intended:
+    """Note `command` before anything is done; `reached` where it was cut off after its run had succeeded."""
+    return target.primary.call(requests.Intend(command, cause), requests.Intended)
+
+
+def end(target: Target) -> None:
+    """The end state was read back and is told: the same command again is a new one."""
+    try:
+        target.primary.call(requests.EndIntent(), requests.Done)
+    except DeployError:
+        return  # it stands: should the command be typed again, it is checked once more
