@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import time
 from typing import Optional
 
-from deployer.agent import procfs
+from deployer.agent import procfs, sock_diag
 
 QUICK, SLOW, GROWTH = 0.0005, 0.02, 1.5
-SOCK_DIAG, BY_FAMILY, REQUEST = 4, 20, 1  # linux/netlink.h, linux/sock_diag.h
-HEADER = struct.Struct("=IHHII")
-QUESTION = struct.Struct("=BBBxI")  # then the socket's id: two ports, two addresses, an interface, a cookie
-PORTS, ADDRESSES = struct.Struct("!HH"), struct.Struct("=16s16sIII")
-ANYWHERE = 0xFFFFFFFF
-INODE = HEADER.size + 4 + PORTS.size + ADDRESSES.size + 16  # where it is in an answer
 
 
 def taken(connection: socket.socket, pid: int, seconds: float) -> Optional[bool]:
@@ -42,26 +35,9 @@ def _inode(connection: socket.socket) -> int:
     """The inode of the other end, 0 while it waits to be accepted or where it is gone."""
     ours, theirs = connection.getsockname()[:2], connection.getpeername()[:2]
     try:
-        return _asked(connection.family, theirs, ours)
+        return sock_diag.inode(connection.family, theirs, ours)
     except OSError:  # not every kernel and not every container lets us ask
         return _listed(theirs[1], ours[1])
-
-
-def _asked(family: int, local: tuple[str, int], remote: tuple[str, int]) -> int:
-    addresses = [socket.inet_pton(family, address).ljust(16, b"\0") for address, _ in (local, remote)]
-    question = QUESTION.pack(family, socket.IPPROTO_TCP, 0, ANYWHERE) + PORTS.pack(local[1], remote[1])
-    question += ADDRESSES.pack(*addresses, 0, ANYWHERE, ANYWHERE)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, SOCK_DIAG) as kernel:
-        kernel.settimeout(1)
-        kernel.send(HEADER.pack(HEADER.size + len(question), BY_FAMILY, REQUEST, 1, 0) + question)
-        answer = kernel.recv(4096)
-    _, kind, _, _, _ = HEADER.unpack_from(answer)
-    if kind == BY_FAMILY:
-        return int(struct.unpack_from("=I", answer, INODE)[0])
-    error = -struct.unpack_from("=i", answer, HEADER.size)[0]
-    if error == 2:  # ENOENT: there is no such socket
-        return 0
-    raise OSError(error, os.strerror(error))
 
 
 def _listed(local: int, remote: int) -> int:

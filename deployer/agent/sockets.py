@@ -1,4 +1,4 @@
-"""Who listens on a TCP port?  /proc/net/tcp names the socket's inode, /proc/PID/fd the processes that hold it."""
+"""Who listens on a TCP port?  The kernel names the socket's inode, /proc/PID/fd the processes that hold it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import struct
 from collections.abc import Iterator
 from typing import Iterable, Optional
 
-from deployer.agent import procfs
+from deployer.agent import procfs, sock_diag
 from deployer.core.formation import LAST_PORT
 from deployer.core.message import message
 
-LISTEN, ESTABLISHED = "0A", "01"
+LISTEN, ESTABLISHED, CONNECTING = "0A", "01", "02"
 HERE, THERE = 1, 2  # the fields that say where the ends of a connection are
 SOON = 1.0  # seconds
 
@@ -24,6 +24,7 @@ class Listener:
     """A listening socket: where, and its inode."""
 
     address: str
+    port: int
     inode: str
 
     @property
@@ -34,7 +35,21 @@ class Listener:
 
 def listeners(port: int) -> list[Listener]:
     """All sockets that listen on `port`, whatever the address."""
-    return [Listener(_address(row[1].partition(":")[0]), row[9]) for row in _rows(port) if row[3] == LISTEN]
+    return [listener for listener in everywhere() if listener.port == port]
+
+
+def everywhere() -> list[Listener]:
+    """All sockets of this host that listen."""
+    try:
+        return [Listener(address, port, str(inode)) for address, port, inode in sock_diag.listening()]
+    except OSError:  # not every kernel and not every container lets us ask
+        return listed()
+
+
+def listed() -> list[Listener]:
+    """The same from /proc/net, at the cost of a look at every connection."""
+    ends = ((row[HERE].partition(":"), row[9]) for row in _table() if row[3] == LISTEN)
+    return [Listener(_address(address), int(port, 16), inode) for (address, _, port), inode in ends]
 
 
 def established(port: int) -> int:
@@ -61,19 +76,25 @@ def answers(address: str, port: int) -> bool:
     return True
 
 
+def connected(inodes: set[str]) -> bool:
+    """Whether one of these sockets is a connection, or about to be one."""
+    return any(row[9] in inodes and row[3] in (ESTABLISHED, CONNECTING) for row in _table())
+
+
 def _rows(port: int, end: int = HERE) -> Iterator[list[str]]:
     """The fields of every socket of ours of which that `end` is at `port`."""
     at = f":{port:04X}"
+    return (row for row in _table() if row[end].endswith(at))
+
+
+def _table() -> Iterator[list[str]]:
     for table in ("tcp", "tcp6"):
         try:
             with open(f"/proc/net/{table}", encoding="ascii") as file:
                 lines = file.read().splitlines()[1:]
         except FileNotFoundError:  # no IPv6 here
             continue
-        for line in lines:
-            fields = line.split(None, 10)
-            if fields[end].endswith(at):
-                yield fields
+        yield from (line.split(None, 10) for line in lines)
 
 
 def listening(pid: int, port: int) -> Optional[Listener]:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable, Iterator
 
 from deployer.agent import procfs, sockets
-from deployer.agent.sockets import ESTABLISHED, LISTEN
 from deployer.core.message import message
 
 TYPE_CHECKING = False
@@ -22,17 +21,15 @@ if TYPE_CHECKING:
 PAUSE = 0.25  # seconds between two looks
 QUIET, QUIET_CONNECTED = 2.0, 10.0  # seconds that it does nothing else, without and with connections
 BUSY = 0.1  # the share of a processor that is work, of all its processes together
-CONNECTING = "02"
 TICKS = os.sysconf("SC_CLK_TCK")
 LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
 @message
 class Held:
-    """What processes have open: the TCP ports that they listen on, whether they have connections, and what else."""
+    """What processes have open: the TCP ports that they listen on, and what else."""
 
     ports: tuple[int, ...] = ()
-    connected: bool = False
     others: tuple[str, ...] = ()
 
 
@@ -63,30 +60,32 @@ class WrongPort:
         if not ports or ports != self._ports or busy or self._since is None:
             self._ports, self._since = ports, now
             return ()
-        return ports if now - self._since >= (QUIET_CONNECTED if patient or seen.connected else QUIET) else ()
+        quiet = now - self._since
+        if quiet < QUIET:
+            return ()
+        waits = quiet < QUIET_CONNECTED and (patient or sockets.connected(_inodes(one.pid for one in family)))
+        return () if waits else ports
 
 
 def held(pids: Iterable[int], *, udp: bool = True) -> Held:
     """What these processes have open."""
-    inodes = {inode for pid in pids for inode in _sockets(pid)}
-    ports, connected = set(), False
-    for fields in _table("tcp", "tcp6"):
-        if fields[9] in inodes:
-            if fields[3] == LISTEN:
-                ports.add(_port(fields[1]))
-            elif fields[3] in (ESTABLISHED, CONNECTING):
-                connected = True
+    inodes = _inodes(pids)
+    ports = {listener.port for listener in sockets.everywhere() if listener.inode in inodes}
     others = []
     if udp:
         others = [f"the UDP port {_port(f[1])}" for f in _table("udp", "udp6") if f[9] in inodes and not _port(f[2])]
         others += [f"the unix socket {path}" for inode, path in _unix() if inode in inodes]
-    return Held(tuple(sorted(ports)), connected, tuple(sorted(others)))
+    return Held(tuple(sorted(ports)), tuple(sorted(others)))
 
 
 def loopback_only(port: int) -> str:
     """The address by which a port is reached from this host alone; '' where others reach it, or nobody does."""
     found = [listener.address for listener in sockets.listeners(port)]
     return found[0] if found and all(address.startswith(LOOPBACK) for address in found) else ""
+
+
+def _inodes(pids: Iterable[int]) -> set[str]:
+    return {inode for pid in pids for inode in _sockets(pid)}
 
 
 def _sockets(pid: int) -> Iterator[str]:

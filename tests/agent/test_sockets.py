@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
 
-from deployer.agent import sockets
+from deployer.agent import sock_diag, sockets
+from deployer.agent.sockets import Listener
 
 
 @pytest.mark.parametrize("port", [-1, 0, 65536, 65634])
@@ -23,3 +25,24 @@ def test_a_port_is_free_or_it_is_not(port):
         assert not sockets.free(port)
         assert sockets.owner(port) is not None
     assert sockets.free(port)
+
+
+def test_the_kernel_says_of_listeners_what_its_tables_say(port):
+    with socket.create_server(("127.0.0.1", port)) as one, socket.create_server(("::1", port), family=socket.AF_INET6):
+        asked = {Listener(address, at, str(inode)) for address, at, inode in sock_diag.listening()}
+        mine = {listener for listener in asked if listener.port == port}
+        assert {listener.address for listener in mine} == {"127.0.0.1", "::1"}
+        assert mine == {listener for listener in sockets.listed() if listener.port == port}
+        with socket.create_connection(("127.0.0.1", port)), one.accept()[0]:
+            assert {listener for listener in sockets.everywhere() if listener.port == port} == mine
+
+
+def test_a_connection_is_found_by_its_ends_or_it_is_not_there(port):
+    with socket.create_server(("127.0.0.1", port)) as server, socket.create_connection(("127.0.0.1", port)) as ours:
+        ends = ("127.0.0.1", port), ours.getsockname()
+        with server.accept()[0] as theirs:
+            inode = str(sock_diag.inode(socket.AF_INET, *ends))
+            assert inode == os.readlink(f"/proc/self/fd/{theirs.fileno()}").removeprefix("socket:[").removesuffix("]")
+            assert sockets.connected({inode})
+        assert not sockets.connected({"1"})
+    assert sock_diag.inode(socket.AF_INET, ends[0], ("127.0.0.1", 1)) == 0

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from deployer.agent import sockets
 
-LISTEN, ESTABLISHED = "0A", "01"
+ESTABLISHED = "01"
 
 
 class Row(NamedTuple):
@@ -25,8 +25,8 @@ class Row(NamedTuple):
 def listening(pids: Iterable[int]) -> list[tuple[str, int]]:
     """The addresses and ports that these processes listen on, by port."""
     inodes = _sockets(pids)
-    ports = sorted({row.port for row in _table() if row.state == LISTEN and row.inode in inodes})
-    return [(one.address, port) for port in ports for one in sockets.listeners(port) if one.inode in inodes]
+    found = (listener for listener in sockets.everywhere() if listener.inode in inodes)
+    return [(one.address, one.port) for one in sorted(found, key=lambda listener: listener.port)]
 
 
 def taken(port: int) -> set[int]:
