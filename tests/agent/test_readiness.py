@@ -252,6 +252,6 @@ def test_what_is_waited_for_is_told_as_it_changes(manager, files, port):
     processes = [Process(1, "web", 1, port)]
     manager.start(processes, types)
     await_ready(manager, processes, types, check=lambda: None, timings=timings)
-    assert (f"web.1: waiting for an answer to GET /up on port {port} (the last one was 503)", 10.0) in told
+    assert (f"web.1: waiting for an answer to GET /up on port {port} (the last one was 503)", 60.0) in told
     assert told[-1] == ("web.1: up, checking that it stays up", 0.3)
     assert len(set(told)) == len(told), "each once"
