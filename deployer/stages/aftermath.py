@@ -109,6 +109,8 @@ def undo(
     message = _message(errors, worst)
     if mixed and not isinstance(worst, RunMixed):
         message += f"; {_otherwise(outcomes)}"
+    elif cls is RunFailed and (serves := _serving(outcomes)) not in message:
+        message += f"; {serves}"
     raise cls(message, hint=_hint(worst, mixed, wanted), output=worst.output, details=details) from worst
 
 
@@ -147,6 +149,14 @@ def _otherwise(outcomes: Sequence[HostOutcome]) -> str:
     """What is said of the hosts that do not serve what they served before."""
     told = [f"{one.host}: {one.error}" for one in outcomes if not one.before]
     return f"not as before: {'; '.join(told)}"
+
+
+def _serving(outcomes: Sequence[HostOutcome]) -> str:
+    """What serves where nothing is otherwise than before: the agents' words, which know only of what they switched."""
+    releases = sorted({f"v{one.release}" if one.release else "nothing" for one in outcomes})
+    if releases == ["nothing"]:
+        return "nothing served before"
+    return f"{' and '.join(releases)} serve{'s' if len(releases) == 1 else ''} again"
 
 
 def _hint(worst: DeployError, mixed: bool, wanted: Wanted) -> str:  # noqa: FBT001

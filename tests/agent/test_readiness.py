@@ -64,7 +64,7 @@ def test_a_slow_health_path_is_told_and_check_is_still_called(manager, files, po
     types = a_release(files, 1, web(health="/up", boot_timeout=1), program=PROGRAM, variables={"SLOW": "4"})
     calls: list[float] = []
     manager.start([Process(1, "web", 1, port)], types)
-    with pytest.raises(RunFailed, match="has not answered at /up after 1 s"):
+    with pytest.raises(RunFailed, match=r"(has not answered|did not answer) at /up "):
         await_ready(manager, [Process(1, "web", 1, port)], types, check=lambda: calls.append(time.monotonic()))
     assert max(b - a for a, b in itertools.pairwise(calls)) < 0.9
 

@@ -73,6 +73,26 @@ def test_a_full_disk_loses_nothing_and_one_can_look_and_go_back_on_it(small_disk
     deployed.deploy("ship")
 
 
+@pytest.mark.slow
+@ROOT_ONLY
+@pytest.mark.parametrize("point", ["guard.start", "current.renamed", "switch.launched"])
+def test_a_disk_that_fills_in_the_middle_stops_nothing(small_disk, deployed, tiny, fast, point):
+    place_on(small_disk, deployed, tiny, fast)
+    tiny.say("new")
+    process = deployed.start("ship", env={"DEPLOYER_FAULT": f"{point}:1:stop"})
+    (agent,) = eventually(lambda: stopped(deployed.root, process.pid), seconds=60)
+    with filled(small_disk, 0):
+        os.kill(agent, 18)
+        told = process.communicate(timeout=120)[1]
+        assert process.returncode == 30, told
+        assert "No space left on device" in told
+        assert told.count("v2 serves again") == 1
+        assert deployed.get("/").strip() == "text 00"
+        deployed.deploy("status")
+    deployed.deploy("ship")
+    assert deployed.get("/").strip() == "new"
+
+
 @pytest.fixture
 def aborting_disk(tmp_path):
     """A file system of 24 MB whose kernel can be told that it is broken: it is read-only from then on."""

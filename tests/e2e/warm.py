@@ -29,7 +29,7 @@ OF_HOSTS = ("deployer.agent", "deployer.hosts.supervisord")  # programs of their
 
 
 def run(arguments: tuple[str, ...], folder: Path, environ: Mapping[str, str], text: str | None, seconds: float) -> Any:
-    """The exit code of `deploy ARGUMENTS` in `folder`, its stdout and its stderr; None for the code if it took longer."""
+    """The exit code of `deploy ARGUMENTS` in `folder`, its stdout and its stderr; no code (None) if it took longer."""
     asked = json.dumps([arguments, str(folder), dict(environ)]).encode()
     given, out, err = os.pipe(), os.pipe(), os.pipe()
     if text is None:
@@ -155,9 +155,9 @@ def _be(descriptors: array.array[int], arguments: list[str], folder: str, enviro
         os.environ.clear()
         os.environ.update(environ)
         sys.argv = ["deploy", *arguments]
-        sys.stdin = open(0, encoding="utf-8", closefd=False)
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
         from deployer.cli.main import main
 
         code = main()
