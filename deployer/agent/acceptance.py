@@ -6,7 +6,6 @@ not to be had from /proc/net; the processes that hold it from /proc/PID/fd.
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from typing import Optional
@@ -57,17 +56,17 @@ def _listed(local: int, remote: int) -> int:
 def _has(pid: int, inode: int) -> Optional[bool]:
     """Whether the family of `pid` holds the socket; looked for twice: it is accepted just before it is a descriptor."""
     for _ in range(2):
-        folders = [f"/proc/{process.pid}/fd" for process in procfs.family(pid)]
-        if any(_holds(folder, f"socket:[{inode}]") for folder in folders):
-            return True
-        if folders and not any(os.access(folder, os.R_OK) for folder in folders):
+        seen, hidden = False, False
+        for process in procfs.family(pid):
+            try:
+                if str(inode) in procfs.open_sockets(process.pid).values():
+                    return True
+                seen = True
+            except PermissionError:
+                hidden = True
+            except OSError:  # it has ended meanwhile
+                continue
+        if hidden and not seen:
             return None
         time.sleep(QUICK)
     return False
-
-
-def _holds(folder: str, name: str) -> bool:
-    try:
-        return any(os.readlink(f"{folder}/{descriptor}") == name for descriptor in os.listdir(folder))
-    except OSError:  # ended meanwhile, or not ours to see
-        return False

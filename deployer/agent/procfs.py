@@ -61,6 +61,22 @@ def everyone() -> list[Stat]:
     return [process for process in found if process is not None]
 
 
+def open_sockets(pid: int) -> dict[int, str]:
+    """The inodes of the sockets that a process has open, by descriptor; `OSError` where they are not ours to see.
+
+    A descriptor that is closed meanwhile says nothing of the others.
+    """
+    folder, found = f"/proc/{pid}/fd", {}
+    for descriptor in os.listdir(folder):
+        try:
+            kind, _, inode = os.readlink(f"{folder}/{descriptor}").partition(":")
+        except OSError:
+            continue
+        if kind == "socket":
+            found[int(descriptor)] = inode.strip("[]")
+    return found
+
+
 def members(group: int) -> list[Stat]:
     """The living processes of a process group."""
     return [process for process in everyone() if process.group == group and process.alive]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -123,13 +122,12 @@ def owner(port: int) -> Optional[tuple[int, str]]:
 
 def had_by(port: int, name: str) -> Optional[bool]:
     """Whether a process of this name has a socket that listens on `port`; None where we may not see what it has."""
-    wanted = {f"socket:[{listener.inode}]" for listener in listeners(port)}
+    wanted = {listener.inode for listener in listeners(port)}
     seen = not wanted
     for process in procfs.everyone() if wanted else ():
         if process.name == name:
-            folder = f"/proc/{process.pid}/fd"
-            with contextlib.suppress(OSError):  # another user's, or closed meanwhile
-                if any(os.readlink(f"{folder}/{descriptor}") in wanted for descriptor in os.listdir(folder)):
+            with contextlib.suppress(OSError):  # another user's, or it ended meanwhile
+                if wanted.intersection(procfs.open_sockets(process.pid).values()):
                     return True
                 seen = True
     return False if seen else None
@@ -156,20 +154,11 @@ def _bindable(family: int, port: int) -> bool:
 
 
 def _holder(inodes: set[str], pids: Iterable[int]) -> Optional[tuple[int, str]]:
-    wanted = {f"socket:[{inode}]": inode for inode in inodes}
     for pid in pids:
-        folder = f"/proc/{pid}/fd"
-        try:
-            descriptors = os.listdir(folder)
-        except OSError:  # ended meanwhile, or another user's
-            continue
-        for descriptor in descriptors:
-            try:
-                inode = wanted.get(os.readlink(f"{folder}/{descriptor}"))
-            except OSError:
-                continue
-            if inode is not None:
-                return pid, inode
+        with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+            for inode in procfs.open_sockets(pid).values():
+                if inode in inodes:
+                    return pid, inode
     return None
 
 

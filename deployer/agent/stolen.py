@@ -17,7 +17,7 @@ PIDFD_OPEN, PIDFD_GETFD = 434, 438  # the same on every architecture
 
 def back(root: str, port: int) -> Optional[socket.socket]:
     """The socket on `port` that a process of the target in `root` has, or None."""
-    inodes = {f"socket:[{listener.inode}]" for listener in sockets.listeners(port)}
+    inodes = {listener.inode for listener in sockets.listeners(port)}
     mark = f"DEPLOY_ROOT={os.path.realpath(root)}"
     for process in procfs.everyone() if inodes else ():
         if not process.alive or not procfs.carries(process.pid, [mark]):
@@ -29,15 +29,11 @@ def back(root: str, port: int) -> Optional[socket.socket]:
     return None
 
 
-def _held(pid: int, names: set[str]) -> list[int]:
-    folder, found = f"/proc/{pid}/fd", []
+def _held(pid: int, inodes: set[str]) -> list[int]:
     try:
-        for descriptor in os.listdir(folder):
-            if os.readlink(f"{folder}/{descriptor}") in names:
-                found.append(int(descriptor))  # noqa: PERF401 - what was found before an error counts
+        return [descriptor for descriptor, inode in procfs.open_sockets(pid).items() if inode in inodes]
     except OSError:  # ended meanwhile, or not ours to see
-        pass
-    return found
+        return []
 
 
 def _copied(pid: int, descriptor: int) -> Optional[int]:

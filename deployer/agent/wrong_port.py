@@ -85,17 +85,11 @@ def loopback_only(port: int) -> str:
 
 
 def _inodes(pids: Iterable[int]) -> set[str]:
-    return {inode for pid in pids for inode in _sockets(pid)}
-
-
-def _sockets(pid: int) -> Iterator[str]:
-    folder = f"/proc/{pid}/fd"
-    with contextlib.suppress(OSError):  # ended meanwhile, or another user's
-        for descriptor in os.listdir(folder):
-            with contextlib.suppress(OSError):
-                kind, _, inode = os.readlink(f"{folder}/{descriptor}").partition(":")
-                if kind == "socket":
-                    yield inode.strip("[]")
+    found: set[str] = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+            found.update(procfs.open_sockets(pid).values())
+    return found
 
 
 def _table(*names: str) -> Iterator[list[str]]:

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
-from deployer.agent import sock_diag, sockets
+from deployer.agent import procfs, sock_diag, sockets
 from deployer.agent.sockets import Listener
+
+# Many descriptors below its socket's, each open for a moment: a look at them finds some of them gone.
+COMES_AND_GOES = """
+import os, socket, sys
+low = [os.open("/dev/null", os.O_RDONLY) for _ in range(200)]
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print(flush=True)
+while True:
+    for descriptor in low:
+        os.close(descriptor)
+    for descriptor in low:
+        os.open("/dev/null", os.O_RDONLY)
+"""
 
 
 @pytest.mark.parametrize("port", [-1, 0, 65536, 65634])
@@ -35,6 +50,20 @@ def test_the_kernel_says_of_listeners_what_its_tables_say(port):
         assert mine == {listener for listener in sockets.listed() if listener.port == port}
         with socket.create_connection(("127.0.0.1", port)), one.accept()[0]:
             assert {listener for listener in sockets.everywhere() if listener.port == port} == mine
+
+
+def test_sockets_are_found_among_descriptors_that_come_and_go(port):
+    held = subprocess.Popen(
+        [sys.executable, "-c", COMES_AND_GOES, str(port)], stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]}
+    )
+    try:
+        held.stdout.readline()
+        assert [sockets.had_by(port, procfs.stat(held.pid).name) for _ in range(300)] == [True] * 300
+        assert sockets.owner(port)[0] == held.pid
+    finally:
+        held.kill()
+        held.wait()
+    assert sockets.had_by(port, "python") is False
 
 
 def test_a_connection_is_found_by_its_ends_or_it_is_not_there(port):

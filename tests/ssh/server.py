@@ -6,6 +6,7 @@
 Several aliases lead to the same sshd: as hosts of a target they are told apart by their `path`.
 """
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -175,13 +176,10 @@ class Sshd:
 def descendants(pid: int) -> list[int]:
     """The processes below `pid`, children first."""
     found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = [int(child) for child in task.read_text().split()]
-        except OSError:
-            continue
-        for child in children:
-            found += [child, *descendants(child)]
+    with contextlib.suppress(OSError):  # it ends meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *descendants(child)]
     return found
 
 

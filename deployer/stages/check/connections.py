@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from deployer.agent import sockets
+from deployer.agent import procfs, sockets
 
 ESTABLISHED = "01"
 
@@ -46,12 +45,8 @@ def _table() -> Iterator[Row]:
 
 
 def _sockets(pids: Iterable[int]) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for pid in pids:
         with contextlib.suppress(OSError):
-            for name in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    kind, _, inode = os.readlink(f"/proc/{pid}/fd/{name}").partition(":")
-                    if kind == "socket":
-                        found.add(inode.strip("[]"))
+            found.update(procfs.open_sockets(pid).values())
     return found
