@@ -9,9 +9,10 @@ from typing import Any
 from deployer.cli.display import columns
 from deployer.cli.display.screen import Screen
 from deployer.cli.display.visible import output_line
-from deployer.core.errors import DeployError, Interrupted, UsageError
+from deployer.core.errors import DeployError, Interrupted, RunFailed, UsageError
 from deployer.core.names import release_name
 
+FEW = 3  # hosts of which nothing is to be told that have a row each
 LOCAL = "local"  # the host of the target of that name: this machine goes without saying
 
 
@@ -108,12 +109,14 @@ def _host(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _say(failure: DeployError, screen: Screen) -> None:
-    screen.say(f"error: {_message(failure)}", "bold red")
+    message = _message(failure)
+    screen.paragraph(f"error: {message}", "bold red")
     for line in failure.output.splitlines():
         screen.say(f"  | {output_line(line)}")
     hosts = failure.details.get("hosts", [])
     if len(hosts) > 1:
-        for line in _table(hosts, screen.err_width):
+        fine = "as before" if failure.kind == RunFailed.kind else "ok"
+        for line in _table(hosts, message, fine, screen.err_width):
             screen.say(f"  {line}")
     if failure.hint:
         screen.say(f"hint: {failure.hint}", "cyan")
@@ -125,13 +128,23 @@ def _message(failure: DeployError) -> str:
     return failure.message if host == LOCAL or host in failure.message else f"{host}: {failure.message}"
 
 
-def _table(hosts: list[dict[str, Any]], width: int | None) -> list[str]:
-    """How it ended on each of several hosts; no error is cut, however narrow the terminal."""
-    rows = []
+def _table(hosts: list[dict[str, Any]], message: str, well: str, width: int | None) -> list[str]:
+    """How it ended on each of several hosts; no error is cut, however narrow the terminal, nor told again.
+
+    Many hosts of which nothing is to be told are one row.
+    """
+    rows, fine = [], []
     for host in map(_host, hosts):
         wrong = "; ".join(host.get("drift", ())) or str(host.get("error") or "").removeprefix(f"{host['host']}: ")
-        fine = host.get("ok", not wrong)
-        rows.append([str(host["host"]), str(host.get("release") or "-"), "ok" if fine else wrong or "failed"])
+        serves = str(host.get("release") or "-")
+        if host.get("ok", not wrong):
+            fine.append([str(host["host"]), serves, well])
+        else:
+            rows.append([str(host["host"]), serves, "failed" if not wrong or wrong in message else wrong])
+    same = fine[0][1:] if fine else []
+    if len(fine) > FEW and all(row[1:] == same for row in fine):
+        fine = [[f"{len(fine)} {'others' if rows else 'hosts'}", *same]]
+    rows += fine
     if any("release" in host for host in hosts):
         return columns.table(["host", "serves", "outcome"], rows, width and width - 2)
     return columns.table(["host", "outcome"], [[name, told] for name, _, told in rows], width and width - 2)

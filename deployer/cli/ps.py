@@ -59,19 +59,28 @@ def document(rows: list[tuple[str, Seen]]) -> list[dict[str, Any]]:
 
 
 def lines(rows: list[tuple[str, Seen]], screen: Screen) -> list[str]:
-    """The table; a reason that the terminal would cut off stands in full on a line of its own, below its process."""
-    whole = [_row(host, seen, _state(seen), screen) for host, seen in rows]
+    """The table; what would make it wider than the terminal is left out or put below.
+
+    A reason stands in full on a line of its own, below its process; then hosts go without the domain that all have.
+    """
     wrong = [at for at, (_, seen) in enumerate(rows) if seen.state in WRONG]
-    brief = [_row(host, seen, seen.state, screen) for host, seen in rows]
-    if _fits([HEAD, *whole], screen.width) or not _fits([HEAD, *brief], screen.width):
-        return screen.table(HEAD, whole, wrong=wrong)
-    short = screen.table(HEAD, brief, wrong=wrong)
-    red = ["red" if at in wrong else "" for at in range(len(rows))]
-    below = [
-        [screen.styled(f"  {_reason(seen)}", style)] if seen.reason else []
-        for (_, seen), style in zip(rows, red, strict=True)
+    short = columns.without_domain([host for host, _ in rows])
+    for names in ({}, short):
+        named = [(names.get(host, host), seen) for host, seen in rows]
+        whole = [_row(host, seen, _state(seen), screen) for host, seen in named]
+        brief = [_row(host, seen, seen.state, screen) for host, seen in named]
+        if _fits([HEAD, *whole], screen.width):
+            return screen.table(HEAD, whole, wrong=wrong)
+        if _fits([HEAD, *brief], screen.width):
+            return _reasons_below(screen.table(HEAD, brief, wrong=wrong), [seen for _, seen in rows], screen)
+    return screen.table(HEAD, [_row(host, seen, _state(seen), screen) for host, seen in rows], wrong=wrong)
+
+
+def _reasons_below(table: list[str], seen: list[Seen], screen: Screen) -> list[str]:
+    reasons = [
+        [screen.styled(f"  {_reason(one)}", "red" if one.state in WRONG else "")] if one.reason else [] for one in seen
     ]
-    return [short[0], *(line for row, more in zip(short[1:], below, strict=True) for line in (row, *more))]
+    return [table[0], *(line for row, more in zip(table[1:], reasons, strict=True) for line in (row, *more))]
 
 
 def _fits(cells: list[list[str]], width: int | None) -> bool:

@@ -35,6 +35,11 @@ TARGETS = {
 }
 WIDTHS = (40, 80, 120)
 COMMIT = "commit abc1234 Fix the cart when it is empty"
+RELEASES = (
+    (43, "restored", "9e8d7c6", "Keep carts in the database, and not in the session"),
+    (42, "succeeded", "abc1234", "Fix the cart when it is empty"),
+    (41, "succeeded", "0f1e2d3", "Say what is in the cart"),
+)
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 
 
@@ -113,9 +118,13 @@ def fail(scene: Scene) -> None:
     """It does not come up on the second host."""
     scene.title("deploy ship  (web cannot connect to its database)")
     bad = scene.hosts[min(1, len(scene.hosts) - 1)]
-    scene.begin("v42 → v43", "commit 9e8d7c6 Keep carts in the database")
+    scene.begin("v42 → v43", "commit 9e8d7c6 Keep carts in the database, and not in the session")
+    scene.step("checking out 9e8d7c61f00d", 0.2)
+    scene.step("packing (python)", 6.1)
+    scene.step("storing the build", 0.4)
     scene.step("releasing v43", 0.3)
-    scene.on_all("preparing v43" if scene.target.hosts else "running v43", 4.0, failing=bad)
+    scene.step("release command of v43", 3.2)
+    scene.on_all("preparing v43" if scene.target.hosts else "running v43", 60.4, failing=bad)
     scene.progress.give_up()
     told = "web.0 of v43 answered 500 at /up after 60 s; v42 serves on, untouched"
     several = [
@@ -141,28 +150,21 @@ def waits(scene: Scene, width: int) -> None:
 def look(scene: Scene) -> None:
     """The tables that a person asks for."""
     since = NOW.timestamp() - 130
-    rows = [(host, Seen("web.1", 42, "up", 1234567, 8000, since, 0, "")) for host in scene.hosts[:3]]
+    rows = [(host, Seen("web.1", 42, "up", 1234567, 8000, since, 0, "")) for host in scene.hosts]
     rows.append((scene.hosts[0], Seen("worker.1", 42, "crashed", 0, 0, since, 7, "exited with code 3 after 0.9 s")))
     scene.title("deploy ps")
     scene.screen.answer({}, ps.lines(rows, scene.screen))
     scene.title("deploy releases")
     lines = []
-    for version, result in ((43, "restored"), (42, "succeeded"), (41, "mixed")):
-        subject = "Keep carts in the database, and not in the session"
-        body = {
-            "build": "b" * 64,
-            "config": "c" * 64,
-            "spec": "d" * 64,
-            "by": "ana@laptop.example.com",
-            "cause": "ship",
-        }
-        made = Release(version=version, commit="abc1234" * 5, at="2026-12-01T10:00:00Z", **body)
+    body = {"build": "b" * 64, "config": "c" * 64, "spec": "d" * 64, "by": "ana@laptop.example.com", "cause": "ship"}
+    for version, result, commit, subject in RELEASES:
+        made = Release(version=version, commit=commit * 5, at="2026-12-01T10:00:00Z", **body)
         lines.append(ReleaseLine(made, result, version == 42, present=True, subject=subject))
     scene.screen.answer({}, releases._table(scene.call, lines))
     scene.title("deploy status")
     drift = ["worker.1 is crashed (exited with code 3 after 0.9 s)"]
     known = [
-        HostStatus(host, "v42", [one for at, one in rows if at == host], [], "", "systemd") for host in scene.hosts[:3]
+        HostStatus(host, "v42", [one for at, one in rows if at == host], [], "", "systemd") for host in scene.hosts
     ]
     known[0] = HostStatus(scene.hosts[0], "v42", known[0].processes, drift, "", "systemd")
     table = [[one.host, one.current, status._processes(one), status._drift(one)] for one in known]

@@ -99,6 +99,11 @@ def wrapped(parts: Sequence[str], width: int | None, indent: str = "  ") -> list
     return [short for line in lines for short in _broken(line, width)]
 
 
+def filled(text: str, width: int | None) -> list[str]:
+    """The lines of `text`, none wider than `width` where its words allow it."""
+    return [short for line in text.splitlines() or [""] for short in _broken(line, width)]
+
+
 def _broken(line: str, width: int | None, indent: str = "  ") -> list[str]:
     """A line between words; a word that is longer than the terminal stays whole, for it may be a URL."""
     if width is None or cells_of(line) <= width:
@@ -111,6 +116,14 @@ def _broken(line: str, width: int | None, indent: str = "  ") -> list[str]:
             longer = f"{indent}{word}"
         last = longer
     return [*lines, last]
+
+
+def without_domain(hosts: Sequence[str]) -> dict[str, str]:
+    """These hosts by their first labels, where all have one domain; none of them otherwise, nor addresses."""
+    domains = {host.partition(".")[2] for host in hosts}
+    if len(domains) != 1 or domains == {""} or hosts[0].replace(".", "").isdecimal():
+        return {}
+    return {host: host.partition(".")[0] for host in hosts}
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> list[str]:

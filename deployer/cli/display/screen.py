@@ -120,6 +120,11 @@ class Screen:
             for line in columns.wrapped(list(map(visible, parts)), self.err_width):
                 self.say(line, style)
 
+    def paragraph(self, text: str, style: str = "") -> None:
+        """Put a sentence on standard error, on a terminal broken between its words."""
+        for line in columns.filled(visible(text), self.err_width):
+            self.say(line, style)
+
     def note(self, text: str) -> None:
         """Tell what --quiet leaves out."""
         if not self.quiet:
@@ -127,7 +132,7 @@ class Screen:
 
     def warn(self, text: str) -> None:
         """Tell what the user should know, even with --quiet."""
-        self.say(f"warning: {text}", "yellow")
+        self.paragraph(f"warning: {text}", "yellow")
 
     def _written(self, text: str) -> str:
         """`text` in letters that standard error can show."""

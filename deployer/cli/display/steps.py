@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deployer.cli.display.columns import cells_of, cut, wrapped
+from deployer.cli.display.columns import cells_of, cut, without_domain, wrapped
 from deployer.cli.display.times import took
 from deployer.cli.display.visible import one_line
 
@@ -93,14 +93,13 @@ def live(
         count = took(now - step.began) if below else step.count(now)
         lines.append((step, _line(step, f"{names[host]}  {doing}", marks, now, width, count=count)))
         lines += [(step, cut(f"{INDENT * 2}{line}", width)) for line in below]  # what does not fit behind the name
-    return own + lines + ([_count(named, len(hosts))] if len(shown) < len(named) else [])
+    return own + lines + ([_count(named, shown, len(hosts), width)] if len(shown) < len(named) else [])
 
 
 def _names(hosts: Sequence[str], *, brief: bool) -> dict[str, str]:
     """How hosts are called here, all as wide; with `brief` without the domain that all of them have."""
-    domains = {host.partition(".")[2] for host in hosts}
-    short = brief and len(domains) == 1 and not hosts[0].replace(".", "").isdecimal()
-    named = {host: cut(one_line(host.partition(".")[0] if short else host), LONGEST_NAME) for host in hosts}
+    short = without_domain(hosts) if brief else {}
+    named = {host: cut(one_line(short.get(host, host)), LONGEST_NAME) for host in hosts}
     size = max(map(cells_of, named.values()), default=0)
     return {host: f"{name}{' ' * (size - cells_of(name))}" for host, name in named.items()}
 
@@ -116,8 +115,13 @@ def _line(step: Step, words: str, marks: Marks, now: float, width: int, *, count
     return f"{cut(f'{marks.of(step, now)} {words}', max(width - len(count) - 2, 1))} {count}"
 
 
-def _count(named: Mapping[str, Step], total: int) -> tuple[Step, str]:
-    """How many hosts have done what was begun last."""
+def _count(named: Mapping[str, Step], shown: Sequence[str], total: int, width: int) -> tuple[Step, str]:
+    """How many hosts have done what was begun last, and how many more are at it than there is room for."""
     newest = max(named.values(), key=lambda step: step.began)
-    done = sum(1 for s in named.values() if s.ended is not None and not s.failed and s.text.startswith(newest.text))
-    return newest, f"  {done} of {total} hosts done"
+    done = [
+        host
+        for host, step in named.items()
+        if step.ended is not None and not step.failed and step.text.startswith(newest.text)
+    ]
+    more = total - len({*done, *shown})
+    return newest, cut(f"  {len(done)} of {total} hosts done{f', {more} more not shown' if more else ''}", width)
