@@ -141,7 +141,7 @@ def test_of_a_router_that_does_not_run_show_says_what_maintenance_says(routed, p
         return
     shown = routed.json("router", "show", code=50)["error"]["hint"]
     assert shown == routed.json("maintenance", "on", code=30)["error"]["hint"]
-    assert "start it" in shown
+    assert "start caddy on the host" in shown
 
 
 def test_a_router_that_lost_its_route_is_drift_and_told_again(routed, program):
