@@ -22,6 +22,14 @@ APP = Path(__file__).with_name("app_program.py")
 SITE = "somebody.example"  # of somebody else
 
 
+def says_how_to_start(kind: str, hint: str) -> bool:
+    """Whether `hint` says how a router is started: that depends on what this machine has of systemd and its unit."""
+    return any(
+        how in hint
+        for how in (f"systemctl enable --now {kind}", f"start {kind} on the host", f"start {kind} as it was installed")
+    )
+
+
 def free_port() -> int:
     """A port that nobody has now."""
     with socket.socket() as probe:

@@ -19,7 +19,7 @@ from tests.agent.releases import wait_for
 
 from .conftest import a_root
 from .load import Load
-from .programs import SITE, App, a_route, free_port, get
+from .programs import SITE, App, a_route, free_port, get, says_how_to_start
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_router_that_does_not_run_says_what_to_type(program, router):
     program.stop()
     message, hint = router.hindrance()
     assert message
-    assert f"systemctl enable --now {program.kind}" in hint
+    assert says_how_to_start(program.kind, hint)
 
 
 def test_requests_reach_the_app_and_tell_it_who_asked_for_what(program, router, one):
