@@ -95,6 +95,7 @@ def test_a_release_that_begins_to_crash_later_is_known_to_a_rollback(deployed, t
 
 
 def pid(deployed, before):
-    """The pid of the web process, once it is another one than `before`; '' until then."""
-    now = next((row["pid"] for row in deployed.json("ps")["processes"] if row["process"] == "web.1"), 0)
+    """The pid of the web process, once it is up and another one than `before`; '' until then."""
+    rows = deployed.json("ps")["processes"]
+    now = next((row["pid"] for row in rows if row["process"] == "web.1" and row["state"] == "up"), 0)
     return str(now) if now and str(now) != before else ""
