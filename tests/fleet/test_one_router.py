@@ -134,7 +134,7 @@ def test_the_route_outlives_reboots_and_maintenance_is_the_routers(shop):
     shop.deploy("maintenance", "on")
     assert _code(shop) == "503"
     shop.deploy("maintenance", "off")
-    assert shop.answering() == {"v2 web1", "v2 web2"}
+    eventually(lambda: shop.answering() == {"v2 web1", "v2 web2"}, seconds=30, what="both to answer")
 
 
 def test_scaled_to_nothing_it_is_sent_nobody_and_a_host_that_leaves_is_forgotten_at_the_next_run(shop):
