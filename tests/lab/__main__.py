@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from .base import DEBIAN
 from .host import Host
 from .lab import SUITES, Lab, lacking
 from .programs import LabError
@@ -47,7 +48,7 @@ def _arguments() -> argparse.Namespace:
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up", help="boot hosts and keep them until `down`")
     up.add_argument("count", type=int, nargs="?", default=3, help="how many (%(default)s)")
-    up.add_argument("--suite", choices=SUITES, default="bookworm", help="which Debian (%(default)s)")
+    up.add_argument("--suite", choices=SUITES, default=DEBIAN, help="which Debian (%(default)s)")
     verbs.add_parser("down", help="remove them all")
     verbs.add_parser("list", help="say what is there")
     for verb, (_, text) in VERBS.items():

@@ -14,17 +14,17 @@ from types import TracebackType
 from typing import IO, Self
 
 from . import access, network
-from .base import cache
+from .base import DEBIAN, cache
 from .cgroup import hierarchy
 from .host import Host
 from .programs import LabError, call
 
 PROGRAMS = ("apt-get", "mmdebstrap", "systemd-nspawn", "ip", "ssh", "ssh-keygen", "nsenter", "setsid", "mkfs.ext4")
-SUITES = {
-    "bookworm": ("web", 10),
+SUITES = {  # how its hosts are called, and where their addresses begin
     "bullseye": ("old", 110),
-    "trixie": ("new", 210),
-}  # how its hosts are called, and where their addresses begin
+    **({"trixie": ("new", 210)} if DEBIAN == "bookworm" else {"bookworm": ("new", 210)}),
+    DEBIAN: ("web", 10),
+}
 MOST = 99  # hosts of one suite
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
@@ -106,11 +106,11 @@ class Lab:
         """The host keys, by name and address."""
         return self.folder / "known_hosts"
 
-    def hosts(self, count: int, *, suite: str = "bookworm") -> list[Host]:
+    def hosts(self, count: int, *, suite: str = DEBIAN) -> list[Host]:
         """The first `count` hosts of a Debian suite: made if they are new, booted if they are off.
 
         bookworm has Python 3.11, and its hosts are web1, web2, …; bullseye has Python 3.9: old1, old2, …; trixie has
-        Python 3.13 and systemd 257: new1, new2, …
+        Python 3.13 and systemd 257: new1, new2, …  DEPLOYER_TEST_DEBIAN=trixie has these two change their names.
         """
         if not 0 < count <= MOST:
             raise LabError(f"{count} hosts: from 1 to {MOST} can be had")
@@ -124,7 +124,7 @@ class Lab:
         access.write_files(self.folder, self.all_hosts(), self.key)
         return hosts
 
-    def fresh_hosts(self, count: int, *, suite: str = "bookworm") -> list[Host]:
+    def fresh_hosts(self, count: int, *, suite: str = DEBIAN) -> list[Host]:
         """The same, each as it was when it was new: half a second a host."""
         self.renewed += 1
         old = [host for host in self.all_hosts() if host.suite == suite]
