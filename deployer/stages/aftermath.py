@@ -109,9 +109,13 @@ def undo(
     message = _message(errors, worst)
     if mixed and not isinstance(worst, RunMixed):
         message += f"; {_otherwise(outcomes)}"
-    elif cls is RunFailed and (serves := _serving(outcomes)) not in message:
-        message += f"; {serves}"
-    raise cls(message, hint=_hint(worst, mixed, wanted), output=worst.output, details=details) from worst
+    elif cls is RunFailed and " serve" not in message:  # the agent of a host that failed to switch says it itself
+        message += f"; {_serving(outcomes)}"
+    hint = _hint(worst, mixed, wanted)
+    if len(target.chosen) > 1:
+        known = (*errors.items(), *failures.items())
+        hint = _for_host(hint, next(host for host, error in known if error is worst))
+    raise cls(message, hint=hint, output=worst.output, details=details) from worst
 
 
 def deserted(target: Target, switched: Mapping[str, requests.Switched], begun: float) -> dict[str, DeployError]:
@@ -152,7 +156,7 @@ def _otherwise(outcomes: Sequence[HostOutcome]) -> str:
 
 
 def _serving(outcomes: Sequence[HostOutcome]) -> str:
-    """What serves where nothing is otherwise than before: the agents' words, which know only of what they switched."""
+    """What serves where nothing is otherwise than before, in the words of an agent."""
     releases = sorted({f"v{one.release}" if one.release else "nothing" for one in outcomes})
     if releases == ["nothing"]:
         return "nothing served before"
@@ -164,6 +168,11 @@ def _hint(worst: DeployError, mixed: bool, wanted: Wanted) -> str:  # noqa: FBT0
         return worst.hint
     first = f"{worst.hint}.  " if {"errno", "port_held"} & worst.details.keys() else ""
     return f"{first}`deploy status` tells what serves where; then `deploy run v{wanted.version}`"
+
+
+def _for_host(hint: str, host: str) -> str:
+    """What an agent says to type is for its own host; it knows of no others."""
+    return hint.replace("`deploy logs ", f"`deploy logs --hosts {host} ")
 
 
 def _outcomes(

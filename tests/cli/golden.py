@@ -131,7 +131,8 @@ def fail(scene: Scene) -> None:
         {"host": host, "release": 42, "ok": host != bad, "error": told if host == bad else ""} for host in scene.hosts
     ]
     output = "Traceback (most recent call last):\npsycopg.OperationalError: connection refused"
-    hint = "`deploy logs --release v43 web.0` shows all it has written"
+    hosts = f"--hosts {bad} " if len(scene.hosts) > 1 else ""
+    hint = f"`deploy logs {hosts}--release v43 web.0` shows all it has written"
     failure.show(RunFailed(told, hint=hint, output=output, details={"host": bad, "hosts": several}), scene.screen)
 
 

@@ -36,8 +36,10 @@ def test_a_run_that_failed_tells_how_it_ended_on_every_host(shipped):
     assert "error: web1: web.0 of v2 answered 500 at /up" in done.err
     assert "web1: preparing v2 ... failed" in done.err
     assert {host: cells[0] for host, cells in table(done.err).items()} == {"web1": "v1", "web2": "v1", "web3": "v1"}
-    assert table(done.err)["web2"][1:] == ["ok"]
-    assert "answered 500" in " ".join(table(done.err)["web1"])
+    assert table(done.err)["web2"][1:] == ["as", "before"]
+    assert table(done.err)["web1"][1:] == ["failed"]
+    assert done.err.count("answered 500") == 1
+    assert "hint: `deploy logs --hosts web1 --release v2 web.0` shows all it has written" in done.err
     told = shipped.json("run", code=30)["error"]
     assert [(host["host"], host["release"], host["ok"]) for host in told["hosts"]] == [
         ("web1", "v1", False),
