@@ -5,7 +5,7 @@ of the disk, each word to the process manager), on the operator's side and the a
 the whole run, one part is killed, or the operator and the agent together, or the disk refuses.  Nobody waits before the
 same command is typed again, and what counts is what was asked for: not that something serves.
 
-DEPLOYER_TEST_EVERY_POINT tries them all, which takes an hour.
+DEPLOYER_TEST_EVERY_POINT=1 tries them all, which takes an hour; =refusals each at which the disk can refuse.
 """
 
 import contextlib
@@ -162,8 +162,8 @@ def ways(trace, name):
     chance = random.Random(name)
     kills = [how if operator or chance.random() < 0.5 else f"{how}:both" for operator, how in points]
     refusals = [f"{how}:{chance.choice(ERRORS)}" for _, how in points if fault.changes_disk(how.rpartition(":")[0])]
-    if os.environ.get(EVERY):
-        return list(dict.fromkeys([*kills, *refusals]))
+    if every := os.environ.get(EVERY):
+        return list(dict.fromkeys([*([] if every == "refusals" else kills), *refusals]))
     return [*spread(kills, KILLS, chance), *spread(refusals, REFUSALS, chance)]
 
 
