@@ -81,6 +81,14 @@ def done(screen: Screen, told: dict[str, Any], lines: list[str], lost: DeployErr
     return 0
 
 
+def afterwards(screen: Screen, lost: DeployError | None) -> int:
+    """Tell what went wrong after the answer was given, if anything; the exit code."""
+    if lost is None:
+        return 0
+    _say(lost, screen)
+    return exit_code(lost)
+
+
 def document(failure: DeployError) -> dict[str, Any]:
     """The failure as `--json` tells it."""
     details = {key: value for key, value in failure.details.items() if key != "hosts"}

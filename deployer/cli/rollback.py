@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployer.cli import heading, options, outcome
+from deployer.cli import failure, heading, options, outcome
 from deployer.cli.call import Call
 from deployer.cli.options import Release
 from deployer.core import history
@@ -28,7 +28,7 @@ def rollback(
     expect: Annotated[
         str | None, typer.Option("--expect", metavar="RELEASE", help="Refuse unless it is the current release.")
     ] = None,
-) -> None:
+) -> int:
     """Run an earlier release again: its code and its config.
 
     Without a release, the newest one below the current that served and is fit: not one that failed, was rolled back
@@ -54,7 +54,8 @@ def rollback(
         else:
             _go_back(call, target, release, keep_config=bool(config_from))
         if not release:
-            intents.end(target)
+            return failure.afterwards(call.screen, intents.end(target))
+    return 0
 
 
 def _finish(call: Call, target: Target, left: int) -> None:

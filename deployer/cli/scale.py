@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deployer.cli import heading
+from deployer.cli import failure, heading
 from deployer.cli.call import Call
 from deployer.cli.outcome import show_formation
 
@@ -14,7 +14,7 @@ from deployer.cli.outcome import show_formation
 def scale(
     ctx: typer.Context,
     changes: Annotated[list[str], typer.Argument(metavar="TYPE=N...", help="web=3, worker+1, worker-1.")],
-) -> None:
+) -> int:
     """Change how many processes of a type run.
 
     `web=3` sets the number, `worker+1` and `worker-1` change it. It stays for later releases, until deploy.yaml says
@@ -28,4 +28,5 @@ def scale(
         ran = formation.scale(target, changes)
         show_formation(ran, target, call, f"{heading.now(target)} is scaled: {heading.formation(target)}")
         if formation.is_relative(changes):
-            intents.end(target)
+            return failure.afterwards(call.screen, intents.end(target))
+    return 0

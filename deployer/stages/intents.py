@@ -12,9 +12,15 @@ def begin(target: Target, command: str, *, cause: str) -> requests.Intended:
     return target.primary.call(requests.Intend(command, cause), requests.Intended)
 
 
-def end(target: Target) -> None:
-    """The end state was read back and is told: the same command again is a new one."""
+def end(target: Target) -> DeployError | None:
+    """The end state was read back and is told: the same command again is a new one.
+
+    Where that cannot be noted, the failure: the same command again would be taken for this one.
+    """
     try:
         target.primary.call(requests.EndIntent(), requests.Done)
-    except DeployError:
-        return  # it stands: should the command be typed again, it is checked once more
+    except DeployError as error:
+        error.message = f"it is done, but it cannot be noted that it has ended: {error.message}"
+        error.hint = "the same command again notes it, and changes nothing more"
+        return error
+    return None
