@@ -5,7 +5,8 @@ of the disk, each word to the process manager), on the operator's side and the a
 the whole run, one part is killed, or the operator and the agent together, or the disk refuses.  Nobody waits before the
 same command is typed again, and what counts is what was asked for: not that something serves.
 
-DEPLOYER_TEST_EVERY_POINT=1 tries them all, which takes an hour; =refusals each at which the disk can refuse (5 minutes).
+DEPLOYER_TEST_EVERY_POINT=1 tries them all, which takes an hour; =refusals each at which the disk can refuse, five
+minutes.
 """
 
 import contextlib
